@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * layout.h - what lies where in the maps: which ids and runs belong to which pool, backend, VIP.
+ *
+ * A layout is pure bookkeeping. It is made by plan_make() from the one before, or read back from
+ * the pinned maps by the agent that adopts them (dataplane_read_layout()).
+ */
+#ifndef LB_LAYOUT_H
+#define LB_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/extent.h"
+#include "lb/abi.h"
+
+/* Sizes of one generation of maps. */
+struct layout_caps {
+	uint32_t slots;		/* lb_slots and lb_slot_base, in slots; a multiple of 32 */
+	uint32_t backends;	/* lb_backends and its counters */
+	uint32_t vips;		/* VIP ids: lb_vip_ctr */
+	uint32_t pools;		/* one half of lb_pools */
+	uint32_t service_lines; /* one half of lb_services, a power of two */
+	uint32_t buckets;	/* one half of lb_disp, a power of two */
+};
+
+enum layout_id_state {
+	LAYOUT_ID_FREE,
+	LAYOUT_ID_USED,
+	LAYOUT_ID_QUARANTINE, /* was used; a packet in flight may still hold it */
+};
+
+struct layout_backend {
+	struct lb_addr address;
+	enum layout_id_state state;
+};
+
+struct layout_pool {
+	char name[LB_NAME_MAX];
+	uint32_t first_slot, slot_count; /* slot_count 0: none yet */
+	uint32_t first_backend, backend_cap;
+	struct layout_backend *backends; /* [backend_cap], by local id */
+};
+
+struct layout_vip {
+	struct lb_addr address;
+	uint16_t port; /* host byte order */
+	uint8_t proto;
+	uint8_t forward; /* enum lb_forward */
+	uint32_t flags;	 /* enum lb_service_flag */
+	uint32_t vip_id;
+	uint32_t pool_id; /* index into pools */
+};
+
+struct layout {
+	struct layout_caps caps;
+	struct layout_pool *pools; /* [n_pools]; the index is the pool's id */
+	size_t n_pools;
+	struct layout_vip *vips;
+	size_t n_vips;
+	struct extent_pool *slot_runs;	  /* over caps.slots */
+	struct extent_pool *backend_runs; /* over caps.backends */
+	struct extent_pool *vip_ids;	  /* over caps.vips */
+};
+
+/* An empty layout with the given sizes; NULL when memory ran out. */
+struct layout *layout_new(const struct layout_caps *caps);
+void layout_free(struct layout *layout);
+
+const struct layout_pool *layout_find_pool(const struct layout *layout, const char *name);
+const struct layout_vip *layout_find_vip(const struct layout *layout, const struct lb_addr *address,
+					 uint16_t port, uint8_t proto);
+/* Local id of a used backend, or -1. */
+int layout_find_backend(const struct layout_pool *pool, const struct lb_addr *address);
+/* Number of backends in use. */
+size_t layout_count_backends(const struct layout_pool *pool);
+/* Everything in quarantine becomes free; call after a grace period. */
+void layout_reap(struct layout *layout);
+bool layout_has_quarantine(const struct layout *layout);
+
+#endif

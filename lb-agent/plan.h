@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * plan.h - the difference between what is in the maps and what a config wants. Pure: nothing is
+ * touched, and a plan may be thrown away.
+ */
+#ifndef LB_PLAN_H
+#define LB_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "layout.h"
+
+enum plan_kind {
+	PLAN_KEEP,
+	PLAN_ADD,
+	PLAN_REMOVE,
+	PLAN_CHANGE,
+};
+
+const char *plan_kind_name(enum plan_kind kind); /* "keep" "add" "remove" "change" */
+
+struct plan_vip {
+	enum plan_kind kind;
+	struct lb_addr address;
+	uint16_t port;
+	uint8_t proto;
+	size_t old_index; /* into the old layout's vips; SIZE_MAX for PLAN_ADD */
+	size_t new_index; /* into the new layout's (and the config's) vips; SIZE_MAX for REMOVE */
+	char detail[160]; /* PLAN_CHANGE: "forward l2 → ipip, pool web → web2" */
+};
+
+struct plan_backend {
+	enum plan_kind kind; /* never KEEP: unchanged backends are not listed */
+	struct lb_addr address;
+	char detail[64]; /* "weight 100 → 50", "state active → drain"; ADD: "weight 100" */
+};
+
+struct plan_pool {
+	enum plan_kind kind;
+	char name[LB_NAME_MAX];
+	size_t old_index; /* into the old layout's pools; SIZE_MAX for ADD */
+	size_t new_index; /* into the new layout's (and the config's) pools; SIZE_MAX for REMOVE */
+	bool
+	    new_slot_run; /* its slots lie elsewhere than before: written whole before the switch */
+	bool new_backend_run;  /* local ids keep their numbers where the pool is kept, unless
+				* plan.rebuild */
+	bool settings_changed; /* health, when_all_down: no slot need move */
+	struct plan_backend *backends;
+	size_t n_backends;
+};
+
+/* A backend that has another global id (a line of lb_backends) than before: its counters follow. */
+struct plan_id_move {
+	uint32_t from, to;
+};
+
+struct plan {
+	struct layout
+	    *layout;  /* the new one: pools and vips in the config's order, so that
+		       * layout.pools[i] is config.pools[i], layout.vips[i] config.vips[i] */
+	bool rebuild; /* a new generation of maps is needed: sizes or program settings changed */
+	const char *rebuild_reason; /* static text; NULL unless rebuild */
+	struct plan_vip *vips;
+	size_t n_vips;
+	struct plan_pool *pools;
+	size_t n_pools;
+	struct plan_id_move *backend_moves;
+	size_t n_backend_moves;
+	struct plan_id_move *vip_moves; /* only with rebuild */
+	size_t n_vip_moves;
+	uint32_t *new_backend_ids; /* global ids that were not in use by anything before */
+	size_t n_new_backend_ids;
+	uint32_t *new_vip_ids;
+	size_t n_new_vip_ids;
+	bool node_changed; /* interfaces or XDP mode differ from the old config */
+	size_t n_changes;  /* VIPs, pools and node settings that are not KEEP; 0: nothing to do */
+};
+
+/*
+ * Plans `config` on top of `old` (never NULL; an empty layout with all sizes 0 before the first
+ * apply). `old_config` may be NULL (an adopting agent does not know it): then weights and settings
+ * count as unchanged, and pools and VIPs are compared by layout alone.
+ *
+ * Ids are kept where their object is: a VIP is known by (address, port, protocol), a pool by name,
+ * a backend by (pool, address). Ids given up go into quarantine in the new layout. `old` is not
+ * changed. Without enough room in old's sizes, or when the seed differs, `rebuild` is set and the
+ * new layout has its own sizes (what is needed and a quarter more) and compact ids.
+ *
+ * -ENOMEM; -E2BIG: more slots or backends than the ABI can hold (LB_SLOTS_MAX a pool, 2^31 in all).
+ */
+int plan_make(const struct layout *old, const struct lb_config *old_config,
+	      const struct lb_config *config, struct plan **ret_plan);
+void plan_free(struct plan *plan);
+/* Takes the new layout out of the plan; the caller owns it. */
+struct layout *plan_take_layout(struct plan *plan);
+
+#endif

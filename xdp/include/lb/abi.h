@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * abi.h - every struct, enum and size that the BPF programs share with user space.
+ *
+ * There is one definition of each; whoever reads or writes a map includes this file. It holds no
+ * code (see hash.h for the two hash functions both sides must agree on). All integers are in host
+ * byte order unless their name ends in _be. A change of any layout here raises LB_ABI_VERSION.
+ */
+#ifndef LB_ABI_H
+#define LB_ABI_H
+
+#include <linux/types.h>
+
+#define LB_ABI_MAGIC   0x534c5549u /* "SLUI" */
+#define LB_ABI_VERSION 1u
+
+#define LB_CACHE_LINE  64
+
+/* Entries of lb_programs, the program array through which the root program tail-calls. */
+enum lb_program_slot {
+	LB_PROGRAM_BALANCER = 0, /* what runs on every packet */
+	LB_PROGRAM_SLOTS
+};
+
+/* How a VIP's packets travel to the backend (DESIGN, section 5). */
+enum lb_forward {
+	LB_FORWARD_L2 = 1,
+	LB_FORWARD_IPIP = 2,
+};
+
+/* struct lb_service.flags */
+enum lb_service_flag {
+	LB_SERVICE_HASH_SOURCE = 1 << 0, /* affinity: source; else the 5-tuple is hashed */
+};
+
+/*
+ * lb_services: one VIP, one cache line. The array has two halves of `service_mask + 1` lines;
+ * lb_control.active says which one is live. The line of a key is found without collisions by
+ * lb_service_hash(), lb_disp and lb_service_position() (hash.h). A line with proto 0 is empty.
+ */
+struct lb_service {
+	__u8 addr[16];	     /* VIP address; IPv4 is v4-mapped (::ffff:a.b.c.d) */
+	__be16 port_be;	     /* VIP port */
+	__u8 proto;	     /* IPPROTO_TCP or IPPROTO_UDP; 0: the line is empty */
+	__u8 forward;	     /* enum lb_forward */
+	__u32 vip_id;	     /* index into lb_vip_ctr and lb_vip_base */
+	__u32 first_slot;    /* of the pool's run; a multiple of LB_SLOTS_PER_LINE */
+	__u32 slot_count;    /* 1 .. LB_SLOTS_MAX */
+	__u32 first_backend; /* a slot's backend is lb_backends[first_backend + slot] */
+	__u32 pool_id;	     /* index into lb_pools, for the agent's adoption */
+	__u32 flags;	     /* enum lb_service_flag */
+	__u32 reserved[5];   /* zero */
+};
+_Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
+
+/* lb_disp: the displacements of lb_services' buckets, two halves of `bucket_mask + 1`, 16 a line.
+ */
+#define LB_DISP_PER_LINE 16u
+
+struct lb_disp_line {
+	__u32 disp[LB_DISP_PER_LINE];
+};
+_Static_assert(sizeof(struct lb_disp_line) == LB_CACHE_LINE, "a line of displacements");
+
+/*
+ * lb_slots (cur) and lb_slot_base (base): 16 bits a slot, 32 slots a line. A slot holds an index
+ * into its pool's run of backends. `base` is read on dirty slots alone (DESIGN, section 4).
+ */
+#define LB_SLOTS_PER_LINE    32u
+#define LB_SLOT_DIRTY	     0x8000u
+#define LB_SLOT_BACKEND	     0x7fffu
+#define LB_SLOT_NONE	     0x7fffu	/* no backend: the packet is dropped as no-backend */
+#define LB_SLOTS_MAX	     (1u << 24) /* slots of one pool, at the most */
+#define LB_POOL_BACKENDS_MAX 16384u	/* backends of one pool, at the most */
+
+struct lb_slot_line {
+	__u16 slot[LB_SLOTS_PER_LINE];
+};
+_Static_assert(sizeof(struct lb_slot_line) == LB_CACHE_LINE, "a slot line is one cache line");
+
+/* struct lb_backend.flags */
+enum lb_backend_flag {
+	LB_BACKEND_USED = 1 << 0,  /* the line belongs to a backend; the data path ignores it */
+	LB_BACKEND_READY = 1 << 1, /* next hop resolved: MACs, ifindex and outer header are valid */
+	LB_BACKEND_IPV6 = 1 << 2,  /* the backend's address family, hence the outer header's */
+	LB_BACKEND_DOWN =
+	    1 << 3, /* health at last report; for adoption, the data path ignores it */
+};
+
+/*
+ * lb_backends: one backend, one cache line. The two Ethernet words are written by the agent with
+ * one 64-bit store each, so a packet never sees half a MAC address.
+ *
+ * The outer header is a template: length (IPv4 tot_len, IPv6 payload_len), IPv4 checksum and the
+ * traffic class are zero in it and filled in per packet. It is prepared whatever the VIPs' forward
+ * modes are, since its destination also says which backend the line belongs to.
+ */
+struct lb_backend {
+	__u8 eth_dst[6];    /* next hop's MAC */
+	__be16 vlan_tci_be; /* 802.1Q tag to put on; 0: none */
+	__u8 eth_src[6];    /* outgoing device's MAC */
+	__u16 flags;	    /* enum lb_backend_flag */
+	__u32 ifindex;	    /* outgoing device (below any VLAN device) */
+	__u16 mtu;	    /* largest IP packet towards the next hop, bytes */
+	__u16 outer_sum;    /* IPv4: ones' complement sum of the template, not inverted, as the
+			     * bytes lie in memory; IPv6: 0 */
+	union {
+		__u8 outer[40]; /* IPv6 header, or IPv4 header in the first 20 bytes */
+		__u32 outer_u32[10];
+	};
+};
+_Static_assert(sizeof(struct lb_backend) == LB_CACHE_LINE, "a backend is one cache line");
+
+/* lb_control: one entry. */
+struct lb_control {
+	__u32 magic;	  /* LB_ABI_MAGIC */
+	__u32 abi;	  /* LB_ABI_VERSION */
+	__u32 active;	  /* 0 or 1: the live half of lb_services, lb_disp and lb_pools */
+	__u32 generation; /* counts what was built anew, for the operator */
+	__u32 reserved[12];
+};
+_Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache line");
+
+/*
+ * What is fixed for a program's life: `const volatile` in the balancer's rodata, set by the agent
+ * before the program is loaded.
+ */
+struct lb_settings {
+	__u64 seed;	    /* of the flow hash (node.seed) */
+	__u32 service_mask; /* lines of one half of lb_services, a power of two, less 1 */
+	__u32 bucket_mask;  /* entries of one half of lb_disp, a power of two, less 1 */
+};
+
+/* Counters; every map of them is per CPU. Bytes are frame bytes as received, Ethernet included. */
+struct lb_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* lb_vip_ctr[vip_id]. Packets that reached the VIP are forwarded + dropped. */
+struct lb_vip_counter {
+	struct lb_counter forwarded;
+	struct lb_counter dropped;
+};
+
+/*
+ * lb_pools: the agent's own directory, so that the next agent knows what is whose. Two halves, as
+ * lb_services. No program reads it.
+ */
+#define LB_NAME_MAX 64 /* with the terminating zero */
+
+struct lb_pool_record {
+	char name[LB_NAME_MAX]; /* zero-terminated; empty: no pool */
+	__u32 first_slot;
+	__u32 slot_count;
+	__u32 first_backend;
+	__u32 backend_cap; /* lines of lb_backends that the pool owns */
+	__u32 reserved[12];
+};
+_Static_assert(sizeof(struct lb_pool_record) == 128, "a pool record is two cache lines");
+
+/*
+ * lb_vip_base and lb_be_base, the agent's own too: what a reader adds to the per-CPU sum to get an
+ * object's total, modulo 2^64, so that no counter is ever cleared and a total survives its object's
+ * move to another id or a larger map. Types: struct lb_vip_counter and struct lb_counter.
+ */
+
+/* Reasons: what became of a packet and why; the list is reasons.def. */
+enum lb_reason {
+#define LB_REASON(id, name, action, help) LB_REASON_##id,
+#include "reasons.def"
+#undef LB_REASON
+	LB_REASON_MAX
+};
+
+/* lb_decap (lb-decap's program): the addresses whose tunnelled packets are unwrapped. */
+struct lb_decap_key {
+	__u8 addr[16]; /* inner destination, v4-mapped */
+};
+
+/* lb_decap_ctr: what lb-decap counts. */
+enum lb_decap_counter {
+#define LB_DECAP_COUNTER(id, name, help) LB_DECAP_##id,
+#include "decap_counters.def"
+#undef LB_DECAP_COUNTER
+	LB_DECAP_MAX
+};
+
+#endif
