@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Polling: a lab waits for the state that it expects, and says what it saw where that never comes."""
+
+import time
+
+
+class Timeout(AssertionError):
+    """The expected state did not come about in time."""
+
+
+def wait_until(fn, timeout, what, interval=0.02):
+    """Calls fn() until it returns something true, and returns that.
+
+    An exception of fn() counts as "not yet" and is shown if the time runs out. `what` completes the
+    sentence "waited N s for …"; it may be a function, called at the end, to show what was seen last.
+    """
+    deadline = time.monotonic() + timeout
+    error = None
+    while True:
+        try:
+            result = fn()
+            if result:
+                return result
+            error = None
+        except Exception as e:  # the state is not there yet; shown below if it never comes
+            error = e
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(interval)
+    text = what() if callable(what) else what
+    seen = f"; last error: {type(error).__name__}: {error}" if error else ""
+    raise Timeout(f"waited {timeout:g} s for {text}{seen}")
+
+
+def stays_true(fn, duration, what, interval=0.05):
+    """Asserts that fn() holds all the time for `duration` seconds."""
+    deadline = time.monotonic() + duration
+    while time.monotonic() < deadline:
+        if not fn():
+            raise AssertionError(f"{what} ceased to hold")
+        time.sleep(interval)
