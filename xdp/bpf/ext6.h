@@ -21,34 +21,44 @@
 #define LB_EXT6_MIN	 8u /* the shortest extension header */
 
 /*
- * Offset from the IPv6 header (15 bits hold eight headers of 2048 bytes, and keep the packet pointer
- * within the range that the verifier tracks), protocol (8 bits), reason + 1 or 0 (8 bits).
+ * Offset from the IPv6 header (15 bits hold eight headers of 2048 bytes, and keep the packet
+ * pointer within the range that the verifier tracks), protocol (8 bits), reason + 1 or 0 (8 bits).
  */
+#define LB_EXT6_OFF_MASK	     0x7fff
 #define LB_EXT6_RESULT(off, proto)   ((off) | (__u32)(proto) << 16)
 #define LB_EXT6_STOP(reason)	     ((__u32)((reason) + 1) << 24)
 #define LB_EXT6_OFF(result)	     ((result)&0x7fff)
 #define LB_EXT6_PROTO(result)	     (((result) >> 16) & 0xff)
 #define LB_EXT6_NEXT_OR_STOP(result) ((int)((result) >> 24) - 1) /* LB_NEXT or a reason */
 
-/* ESP (50) hides what follows and No Next Header (59) ends the packet: both count as upper. */
-static __always_inline int lb_ext6_is_extension(__u32 nexthdr)
-{
-	const __u64 low = 1ull << IPPROTO_HOPOPTS | 1ull << IPPROTO_ROUTING |
-			  1ull << IPPROTO_FRAGMENT | 1ull << IPPROTO_AH | 1ull << IPPROTO_DSTOPTS;
+/*
+ * How long is the header: ((its length byte & mask) + add) << shift; shift 0: it is no extension
+ * header. ESP hides what follows and No Next Header ends the packet: both count as upper layer. A
+ * table, because the verifier follows every branch of every turn of the loop below: with branches
+ * it processed 28,000 instructions here, with the table 2,000.
+ */
+struct lb_ext6_rule {
+	__u8 mask;
+	__u8 add;
+	__u8 shift;
+	__u8 reserved;
+};
 
-	if (nexthdr < 64)
-		return (low >> nexthdr) & 1;
-	return nexthdr == IPPROTO_MH || nexthdr == LB_IPPROTO_HIP || nexthdr == LB_IPPROTO_SHIM6;
-}
+#define LB_EXT6_RULE_8                                                                             \
+	{                                                                                          \
+		.mask = 0xff, .add = 1, .shift = 3                                                 \
+	}
 
-static __always_inline __u32 lb_ext6_length(__u32 nexthdr, __u32 len_field)
-{
-	if (nexthdr == IPPROTO_FRAGMENT)
-		return 8; /* the field is reserved there */
-	if (nexthdr == IPPROTO_AH)
-		return (len_field + 2) * 4; /* RFC 4302, section 2.2 */
-	return (len_field + 1) * 8;
-}
+static const struct lb_ext6_rule lb_ext6_rules[256] = {
+    [IPPROTO_HOPOPTS] = LB_EXT6_RULE_8,
+    [IPPROTO_ROUTING] = LB_EXT6_RULE_8,
+    [IPPROTO_FRAGMENT] = {.mask = 0, .add = 1, .shift = 3}, /* the byte is reserved there */
+    [IPPROTO_AH] = {.mask = 0xff, .add = 2, .shift = 2},    /* RFC 4302, section 2.2 */
+    [IPPROTO_DSTOPTS] = LB_EXT6_RULE_8,
+    [IPPROTO_MH] = LB_EXT6_RULE_8,
+    [LB_IPPROTO_HIP] = LB_EXT6_RULE_8,
+    [LB_IPPROTO_SHIM6] = LB_EXT6_RULE_8,
+};
 
 /*
  * Skips the extension headers of the IPv6 packet at `l3_off` whose fixed header names `nexthdr`
@@ -63,10 +73,11 @@ __attribute__((noinline)) __u32 lb_ext6_skip(struct xdp_md *ctx, __u32 l3_off, _
 
 	data += l3_off & 31; /* the verifier knows no caller of this function */
 	for (int i = 0; i <= LB_EXT6_MAX; i++) {
+		const struct lb_ext6_rule *rule = &lb_ext6_rules[nexthdr & 0xff];
 		const __u8 *header = data + off;
 
-		if (!lb_ext6_is_extension(nexthdr))
-			return LB_EXT6_RESULT(off, nexthdr);
+		if (!rule->shift)
+			return LB_EXT6_RESULT(off, nexthdr & 0xff);
 		if (i == LB_EXT6_MAX)
 			break;
 		if (off + LB_EXT6_MIN > ip_len || (const void *)(header + LB_EXT6_MIN) > data_end)
@@ -74,7 +85,8 @@ __attribute__((noinline)) __u32 lb_ext6_skip(struct xdp_md *ctx, __u32 l3_off, _
 		if (nexthdr == IPPROTO_FRAGMENT &&
 		    *(const __be16 *)(header + 2) & bpf_htons(0xfff9)) /* offset, M */
 			return LB_EXT6_STOP(LB_REASON_FRAGMENT);
-		off += lb_ext6_length(nexthdr, header[1]);
+		off += (__u32)((header[1] & rule->mask) + rule->add) << (rule->shift & 3);
+		off &= LB_EXT6_OFF_MASK; /* changes nothing, but the verifier can't count */
 		if (off > ip_len)
 			return LB_EXT6_STOP(LB_REASON_IPV6_EXT_TRUNCATED);
 		nexthdr = header[0];

@@ -95,7 +95,7 @@ static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off)
 		return LB_REASON_IP_MAPPED;
 
 	*ret_l4_off = LB_IPV6_LEN;
-	if (lb_unlikely(lb_ext6_is_extension(pkt->proto))) {
+	if (lb_unlikely(pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)) {
 		result = lb_ext6_skip(pkt->ctx, pkt->l3_off, pkt->proto, pkt->ip_len);
 		if (LB_EXT6_NEXT_OR_STOP(result) != LB_NEXT)
 			return LB_EXT6_NEXT_OR_STOP(result);

@@ -53,6 +53,8 @@ static __always_inline void lb_pkt_init(struct lb_pkt *pkt, struct xdp_md *ctx)
 	lb_pkt_reload(pkt);
 	pkt->frame_len = pkt->data_end - pkt->data;
 	pkt->vip_id = LB_NO_VIP;
+	pkt->backend_id = 0;
+	pkt->ifindex = 0;
 }
 
 #endif
