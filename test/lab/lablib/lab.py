@@ -119,7 +119,8 @@ class Lab:
         self._receive_xdp_frames(port for ns, _, port, _ in links if ns is self.box)
         self._wire_box()
         self.client.ip("link set eth0 up",
-                       f"addr add {CLIENT_V4}/24 dev eth0", f"addr add {CLIENT_V6}/64 dev eth0 nodad",
+                       f"addr add {CLIENT_V4}/24 dev eth0",
+                       f"addr add {CLIENT_V6}/64 dev eth0 nodad",
                        "route add default via 10.77.0.1", "route add ::/0 via fd77::1")
 
     def _wire_router(self, ports):
