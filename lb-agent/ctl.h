@@ -70,7 +70,8 @@ typedef json_t *(*ctl_handler)(void *ctx, const char *command, const json_t *arg
 
 /*
  * Listens on `path`, replacing a stale socket; `group` (may be NULL) gets access besides root.
- * -EADDRINUSE: another agent answers there. A client that is slow or sends garbage costs only
+ * -EADDRINUSE: another agent answers there; -ENOTSOCK: something else lies there; -ENOENT: no such
+ * group, or the directory above the socket's own is missing; -ENAMETOOLONG: over 107 bytes. A client that is slow or sends garbage costs only
  * itself: bad JSON or an overlong request gets an error reply and is disconnected; at most 64
  * connections, idle ones are closed after 60 s.
  */

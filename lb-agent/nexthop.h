@@ -68,6 +68,7 @@ struct nexthop_route {
 
 struct nexthop_neigh {
 	bool known;
+	int error; /* 0, or the errno with which the kernel refused to make the entry */
 	int state; /* NUD_* */
 	uint8_t mac[6];
 };

@@ -16,7 +16,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* A place in a file; line and column count from 1, `length` is in bytes (0: unknown). */
+/* A place in a file; line and column count from 1 (line 0: the file as a whole). Column and length
+ * are in characters, not bytes; length 0: unknown. */
 struct diag_loc {
 	unsigned int line;
 	unsigned int column;
@@ -32,6 +33,8 @@ struct diag; /* opaque */
 
 /* `file` is the name to print; `text` the file's content, kept by reference (may be NULL). */
 struct diag *diag_new(const char *file, const char *text, size_t text_len);
+/* Sets the content later, malloc'd: the diag frees it. */
+void diag_take_text(struct diag *diag, char *text, size_t text_len);
 void diag_free(struct diag *diag);
 
 /* Adds one; `hint` (may be NULL) is printed below the caret. Sorted by place when printed. */
@@ -49,5 +52,9 @@ char *diag_json(const struct diag *diag);
 
 /* The nearest of `words` (NULL-terminated) to `word` by edit distance, or NULL if none is near. */
 const char *diag_nearest(const char *word, const char *const *words);
+/* How far `candidate` is from `word`, for a caller that has no array of them: below
+ * DIAG_FAR it is near enough to be suggested, 0 is equal. */
+#define DIAG_FAR 1000u
+unsigned int diag_distance(const char *word, const char *candidate);
 
 #endif

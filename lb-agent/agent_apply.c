@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * agent_apply.c - from a checked config to the maps.
+ *
+ * Everything that can fail (memory, the new program, devices, netlink) comes before the switch and
+ * is undone on failure; what comes after it is stores to memory.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "agent_internal.h"
+#include "base/log.h"
+#include "svctable.h"
+
+/* Where an apply stands; whatever is in it when it fails is undone. */
+struct apply {
+	struct agent *agent;
+	struct lb_config *config; /* the new one */
+	struct plan *plan;
+	struct runtime *rt;
+	struct agent_interface *interfaces;
+	struct lb_service *services;
+	uint16_t **tables; /* by pool: tables to be written in place after the switch */
+	struct probe_target *targets;
+	size_t n_targets;
+	bool destinations_set;
+	struct dataplane_target target;
+	struct lb_backend *live_lines;	  /* NULL: nothing is live yet */
+	const struct plan_pool **changes; /* by the new pool's index */
+	struct lb_config *old_config;	  /* while the new one stands in agent->config */
+};
+
+static enum dataplane_mode mode_of(const struct conf_node *node)
+{
+	switch (node->xdp_mode) {
+	case CONF_XDP_NATIVE:
+		return DATAPLANE_NATIVE;
+	case CONF_XDP_GENERIC:
+		return DATAPLANE_GENERIC;
+	case CONF_XDP_AUTO:
+		break;
+	}
+	return DATAPLANE_AUTO;
+}
+
+static bool has_interface(const struct lb_config *config, const char *name)
+{
+	for (size_t i = 0; config && i < config->node.n_interfaces; i++)
+		if (!strcmp(config->node.interfaces[i], name))
+			return true;
+	return false;
+}
+
+static int set_destinations(struct agent *agent, const struct lb_config *config)
+{
+	struct lb_addr *list;
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < config->n_pools; i++)
+		n += config->pools[i].n_backends;
+	list = calloc(n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	n = 0;
+	for (size_t i = 0; i < config->n_pools; i++)
+		for (size_t k = 0; k < config->pools[i].n_backends; k++)
+			list[n++] = config->pools[i].backends[k].address;
+	r = netlink_set_destinations(agent->netlink, list, n);
+	free(list);
+	return r;
+}
+
+static void note_attachment(struct agent *agent, struct agent_interface *interface)
+{
+	const struct dataplane_attachment *a = &interface->attachment;
+
+	log_info("%s: XDP attached, %s mode", interface->name,
+		 a->mode == DATAPLANE_GENERIC ? "generic" : "native");
+	if (!a->dispatcher && !agent->dispatcher_logged) {
+		agent->dispatcher_logged = true;
+		log_notice(
+		    "%s: this kernel refuses libxdp's dispatcher (freplace); Sluice is alone "
+		    "on its devices, no other XDP program can be attached beside it",
+		    interface->name);
+	}
+}
+
+static int attach_all(struct apply *apply, struct err *err)
+{
+	const struct conf_node *node = &apply->config->node;
+	struct agent *agent = apply->agent;
+
+	apply->interfaces = calloc(node->n_interfaces, sizeof(*apply->interfaces));
+	if (!apply->interfaces)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < node->n_interfaces; i++) {
+		struct agent_interface *interface = &apply->interfaces[i];
+		struct dataplane_attachment before = {0};
+		struct err why;
+		int r;
+
+		memcpy(interface->name, node->interfaces[i],
+		       strnlen(node->interfaces[i], sizeof(interface->name) - 1));
+		dataplane_query(agent->dp, interface->name, &before);
+		r = dataplane_attach(agent->dp, interface->name, mode_of(node),
+				     &interface->attachment, &why);
+		interface->present = r != -ENODEV;
+		if (!r) {
+			if (!before.attached || before.mode != interface->attachment.mode)
+				note_attachment(agent, interface);
+			continue;
+		}
+		memcpy(interface->error, why.text, sizeof(interface->error) - 1);
+		/* An agent that comes back while a device is away must look after the others; so
+		 * must one whose device went away before a reload. */
+		if (r == -ENODEV && (has_interface(agent->config, interface->name) ||
+				     (agent->adopted && !agent->config))) {
+			log_warning("%s; waiting for it", why.text);
+			continue;
+		}
+		return err_set(err, r, "%s", why.text);
+	}
+	return 0;
+}
+
+static bool keep_device(void *ctx, const char *ifname)
+{
+	return has_interface(ctx, ifname);
+}
+
+/* A predecessor's lines say who was down; its backends that were up start as up. */
+static enum health_state initial_health(const struct apply *apply, const struct conf_pool *pool,
+					const struct lb_addr *address)
+{
+	const struct layout_pool *old = layout_find_pool(apply->agent->layout, pool->name);
+	int id = old ? layout_find_backend(old, address) : -1;
+
+	if (id < 0 || apply->agent->config || !apply->live_lines)
+		return HEALTH_UNKNOWN;
+	return apply->live_lines[old->first_backend + (uint32_t)id].flags & LB_BACKEND_DOWN
+		   ? HEALTH_DOWN
+		   : HEALTH_UP;
+}
+
+static int collect_targets(struct apply *apply)
+{
+	const struct lb_config *config = apply->config;
+	size_t n = 0;
+
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config->pools[i].health.type != CONF_HEALTH_NONE)
+			n += config->pools[i].n_backends;
+	apply->targets = calloc(n + 1, sizeof(*apply->targets));
+	if (!apply->targets)
+		return -ENOMEM;
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct conf_pool *pool = &config->pools[i];
+
+		if (pool->health.type == CONF_HEALTH_NONE)
+			continue;
+		for (size_t k = 0; k < pool->n_backends; k++) {
+			const struct lb_addr *address = &pool->backends[k].address;
+
+			apply->targets[apply->n_targets++] = (struct probe_target){
+			    .pool = pool->name,
+			    .address = *address,
+			    .health = pool->health,
+			    .initial = initial_health(apply, pool, address),
+			};
+		}
+	}
+	return 0;
+}
+
+/* What the runtime knows before the probes are told: the state in the set, or the first one. */
+static void set_health(struct apply *apply)
+{
+	for (size_t i = 0; i < apply->n_targets; i++) {
+		struct runtime_pool *pool;
+		struct runtime_backend *b = runtime_backend(apply->rt, apply->targets[i].pool,
+							    &apply->targets[i].address, &pool);
+
+		if (b)
+			b->health = apply->targets[i].initial;
+	}
+	for (size_t i = 0; i < apply->config->n_pools; i++)
+		agent_update_pool(apply->agent, apply->rt, (uint32_t)i);
+}
+
+/*
+ * Lines of one pool in the target: all of a new run (free ones as zeros), else those of new
+ * backends. A line in use is left to the refresh after the switch, unless it could not be used so
+ * far.
+ */
+static void write_new_lines(struct apply *apply, const struct plan_pool *change,
+			    struct runtime_pool *pool)
+{
+	const struct layout_pool *where = &apply->plan->layout->pools[pool->id], *before = NULL;
+	struct lb_backend *lines = apply->target.backends + where->first_backend;
+	bool fresh = apply->plan->rebuild || change->new_backend_run;
+
+	if (change->old_index == SIZE_MAX)
+		fresh = true;
+	else
+		before = &apply->agent->layout->pools[change->old_index];
+	if (fresh)
+		memset(lines, 0, where->backend_cap * sizeof(*lines));
+	for (size_t i = 0; i < pool->conf->n_backends; i++) {
+		struct runtime_backend *b = &pool->backends[i];
+		int old_id = before ? layout_find_backend(before, &b->conf->address) : -1;
+		struct lb_backend line, current = {0};
+
+		/* The line that it has now says whether it is ready already. */
+		if (old_id >= 0 && apply->live_lines)
+			current = apply->live_lines[before->first_backend + (uint32_t)old_id];
+		agent_wanted_line(apply->agent, pool, b, &current, &line);
+		if (fresh || old_id < 0 || !(current.flags & LB_BACKEND_READY))
+			dataplane_write_backend(&lines[b->local_id], &line);
+	}
+}
+
+static int prepare_pool(struct apply *apply, const struct plan_pool *change)
+{
+	struct runtime_pool *pool = &apply->rt->pools[change->new_index];
+	const struct layout_pool *where = &apply->plan->layout->pools[pool->id];
+	bool fresh = apply->plan->rebuild || change->new_slot_run || change->kind == PLAN_ADD;
+	uint16_t *table;
+	int r;
+
+	write_new_lines(apply, change, pool);
+	runtime_evaluate(pool);
+	table = malloc(where->slot_count * sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	r = runtime_build_slots(pool, apply->config->node.seed, where->slot_count, table);
+	if (r || fresh) {
+		if (!r)
+			agent_store_slots(&apply->target, where->first_slot, where->slot_count,
+					  table);
+		free(table);
+		return r;
+	}
+	apply->tables[pool->id] = table;
+	return 0;
+}
+
+static int write_tables(struct apply *apply, struct err *err)
+{
+	const struct layout *layout = apply->plan->layout;
+	const struct dataplane_target *t = &apply->target;
+	int r;
+
+	for (size_t i = 0; i < layout->n_vips; i++) {
+		const struct layout_vip *vip = &layout->vips[i];
+		const struct layout_pool *pool = &layout->pools[vip->pool_id];
+		struct lb_service *s = &apply->services[i];
+
+		memcpy(s->addr, vip->address.b, sizeof(s->addr));
+		s->port_be = htons(vip->port);
+		s->proto = vip->proto;
+		s->forward = vip->forward;
+		s->vip_id = vip->vip_id;
+		s->first_slot = pool->first_slot;
+		s->slot_count = pool->slot_count;
+		s->first_backend = pool->first_backend;
+		s->pool_id = vip->pool_id;
+		s->flags = vip->flags;
+	}
+	r = svctable_build(apply->services, layout->n_vips, t->services, t->caps.service_lines,
+			   t->disp, t->caps.buckets);
+	if (r)
+		return err_set(err, r, "the service table cannot be built: %s", strerror(-r));
+	memset(t->pools, 0, (size_t)t->caps.pools * sizeof(*t->pools));
+	for (size_t i = 0; i < layout->n_pools; i++) {
+		const struct layout_pool *pool = &layout->pools[i];
+
+		memcpy(t->pools[i].name, pool->name, sizeof(t->pools[i].name));
+		t->pools[i].first_slot = pool->first_slot;
+		t->pools[i].slot_count = pool->slot_count;
+		t->pools[i].first_backend = pool->first_backend;
+		t->pools[i].backend_cap = pool->backend_cap;
+	}
+	return 0;
+}
+
+static int zero_new_totals(struct apply *apply)
+{
+	static const struct lb_vip_counter no_vip;
+	static const struct lb_counter none;
+	const struct plan *plan = apply->plan;
+	int r = 0;
+
+	if (plan->rebuild)
+		return 0; /* fresh maps are zero */
+	for (size_t i = 0; i < plan->n_new_vip_ids && !r; i++)
+		r = dataplane_set_vip_total(apply->agent->dp, plan->new_vip_ids[i], &no_vip);
+	for (size_t i = 0; i < plan->n_new_backend_ids && !r; i++)
+		r = dataplane_set_backend_total(apply->agent->dp, plan->new_backend_ids[i], &none);
+	for (size_t i = 0; i < plan->n_backend_moves && !r; i++)
+		r = dataplane_set_backend_total(apply->agent->dp, plan->backend_moves[i].to, &none);
+	return r;
+}
+
+/* Whether services or the directory differ, so that the other half must become live. */
+static bool tables_change(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_vips; i++)
+		if (plan->vips[i].kind != PLAN_KEEP)
+			return true;
+	for (size_t i = 0; i < plan->n_pools; i++) {
+		const struct plan_pool *p = &plan->pools[i];
+
+		if (p->kind == PLAN_ADD || p->kind == PLAN_REMOVE || p->new_slot_run ||
+		    p->new_backend_run)
+			return true;
+	}
+	return plan->rebuild;
+}
+
+/* Whether a pool's lines and slots are made in this apply; else it stays as it is. */
+static bool is_prepared(const struct plan *plan, const struct plan_pool *change)
+{
+	return plan->rebuild || change->kind != PLAN_KEEP || change->new_slot_run ||
+	       change->new_backend_run;
+}
+
+static int prepare(struct apply *apply, struct err *err)
+{
+	struct agent *agent = apply->agent;
+	struct plan *plan = apply->plan;
+	int r;
+
+	r = set_destinations(agent, apply->config);
+	if (r)
+		return err_set(err, r, "asking for routes and neighbours: %s", strerror(-r));
+	apply->destinations_set = true;
+	if (dataplane_generation(agent->dp)) {
+		dataplane_target(agent->dp, &apply->target);
+		apply->live_lines = apply->target.backends;
+	}
+	if (plan->rebuild) {
+		r = dataplane_build(agent->dp, &plan->layout->caps, apply->config->node.seed, err);
+		if (r)
+			return r;
+	}
+	r = attach_all(apply, err);
+	if (r)
+		return r;
+	apply->rt = runtime_new(apply->config, plan->layout, agent->overrides);
+	apply->services = calloc(plan->layout->n_vips + 1, sizeof(*apply->services));
+	apply->tables = calloc(plan->layout->n_pools + 1, sizeof(*apply->tables));
+	apply->changes = calloc(plan->layout->n_pools + 1, sizeof(*apply->changes));
+	if (!apply->rt || !apply->services || !apply->tables || !apply->changes ||
+	    collect_targets(apply))
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < plan->n_pools; i++)
+		if (plan->pools[i].new_index != SIZE_MAX)
+			apply->changes[plan->pools[i].new_index] = &plan->pools[i];
+	set_health(apply);
+	dataplane_target(agent->dp, &apply->target);
+	/* agent_wanted_line() reads node settings from the config that is to be. */
+	apply->old_config = agent->config;
+	agent->config = apply->config;
+	for (size_t i = 0; i < plan->layout->n_pools && !r; i++)
+		if (is_prepared(plan, apply->changes[i]))
+			r = prepare_pool(apply, apply->changes[i]);
+	agent->config = apply->old_config;
+	if (r)
+		return err_set(err, r, "building the slots: %s", strerror(-r));
+	if (tables_change(plan))
+		r = write_tables(apply, err);
+	if (!r)
+		r = zero_new_totals(apply);
+	if (r && !*err->text)
+		err_set(err, r, "writing the maps: %s", strerror(-r));
+	if (!r && tables_change(plan))
+		r = dataplane_switch(agent->dp, err);
+	return r;
+}
+
+static void undo(struct apply *apply)
+{
+	struct agent *agent = apply->agent;
+	struct err ignored;
+
+	dataplane_discard(agent->dp);
+	if (apply->destinations_set && agent->config)
+		set_destinations(agent, agent->config);
+	for (size_t i = 0; apply->interfaces && i < apply->config->node.n_interfaces; i++)
+		if (apply->interfaces[i].attachment.attached && agent->config &&
+		    !has_interface(agent->config, apply->interfaces[i].name))
+			dataplane_detach(agent->dp, apply->interfaces[i].name, &ignored);
+	if (!agent->config && !agent->adopted)
+		dataplane_detach_others(agent->dp, keep_device, NULL, &ignored);
+}
+
+/* Lines of backends that the pool has no more: their slots point elsewhere by now. */
+static void forget_removed(struct apply *apply)
+{
+	for (size_t i = 0; i < apply->plan->n_pools; i++) {
+		const struct plan_pool *p = &apply->plan->pools[i];
+		const struct layout_pool *old;
+
+		if (apply->plan->rebuild || p->old_index == SIZE_MAX || p->new_index == SIZE_MAX ||
+		    p->new_backend_run)
+			continue;
+		old = &apply->agent->layout->pools[p->old_index];
+		for (size_t k = 0; k < p->n_backends; k++) {
+			int id = p->backends[k].kind == PLAN_REMOVE
+				     ? layout_find_backend(old, &p->backends[k].address)
+				     : -1;
+
+			if (id >= 0)
+				__atomic_fetch_and(
+				    &apply->target.backends[old->first_backend + (uint32_t)id]
+					 .flags,
+				    (uint16_t)~LB_BACKEND_USED, __ATOMIC_RELEASE);
+		}
+	}
+}
+
+/* Totals follow their objects, once no packet counts at the old place any more. What a removed VIP
+ * had forwarded stays in the box's sum, so that it never goes down. */
+static void carry_totals(struct apply *apply)
+{
+	struct dataplane *dp = apply->agent->dp;
+	const struct plan *plan = apply->plan;
+	struct lb_vip_counter vip;
+	struct lb_counter backend;
+	bool removed = false;
+
+	for (size_t i = 0; i < plan->n_vips; i++)
+		removed = removed || plan->vips[i].kind == PLAN_REMOVE;
+	if (!plan->n_backend_moves && !plan->n_vip_moves && !removed)
+		return;
+	dataplane_wait_grace();
+	for (size_t i = 0; i < plan->n_backend_moves; i++)
+		if (!dataplane_read_old_backend(dp, plan->backend_moves[i].from, &backend))
+			dataplane_add_backend_total(dp, plan->backend_moves[i].to, &backend);
+	for (size_t i = 0; i < plan->n_vip_moves; i++)
+		if (!dataplane_read_old_vip(dp, plan->vip_moves[i].from, &vip))
+			dataplane_add_vip_total(dp, plan->vip_moves[i].to, &vip);
+	for (size_t i = 0; i < plan->n_vips; i++) {
+		const struct plan_vip *p = &plan->vips[i];
+
+		if (p->kind == PLAN_REMOVE &&
+		    !dataplane_read_old_vip(dp, apply->agent->layout->vips[p->old_index].vip_id,
+					    &vip))
+			dataplane_add_reason(dp, LB_REASON_FORWARDED, &vip.forwarded);
+	}
+}
+
+/* After the switch: stores to memory, and taking the new objects for the old ones. */
+static void finish(struct apply *apply)
+{
+	struct agent *agent = apply->agent;
+	bool first = !agent->config;
+	struct err err;
+
+	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
+		if (apply->tables[i])
+			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
+					  apply->plan->layout->pools[i].slot_count,
+					  apply->tables[i]);
+	forget_removed(apply);
+	carry_totals(apply);
+	dataplane_drop_old(agent->dp);
+	if (dataplane_detach_others(agent->dp, keep_device, apply->config, &err))
+		log_warning("%s", err.text);
+	/* A pool that is kept goes on as it is, unless node settings changed, or this agent adopted
+	 * it and does not know its weights. */
+	for (size_t i = 0; i < apply->config->n_pools; i++) {
+		const struct plan_pool *change = apply->changes[i];
+
+		if (!first && !is_prepared(apply->plan, change))
+			runtime_inherit(&apply->rt->pools[i], &agent->rt->pools[change->old_index]);
+		apply->rt->pools[i].dirty = apply->rt->pools[i].dirty || first ||
+					    apply->plan->node_changed ||
+					    is_prepared(apply->plan, change);
+	}
+	layout_free(agent->layout);
+	runtime_free(agent->rt);
+	conf_free(agent->config);
+	free(agent->interfaces);
+	agent->layout = plan_take_layout(apply->plan);
+	agent->rt = apply->rt;
+	agent->rt->layout = agent->layout;
+	agent->config = apply->config;
+	agent->interfaces = apply->interfaces;
+	apply->rt = NULL;
+	apply->interfaces = NULL;
+	if (probe_set_update(agent->probes, apply->targets, apply->n_targets))
+		log_error("out of memory: health probes are as before");
+}
+
+int agent_apply(struct agent *agent, struct lb_config *config, json_t **ret_changes,
+		struct err *err)
+{
+	struct apply apply = {.agent = agent, .config = config};
+	int r;
+
+	*err = (struct err){0};
+	agent->building = true;
+	if (layout_has_quarantine(agent->layout)) {
+		dataplane_wait_grace();
+		layout_reap(agent->layout);
+	}
+	r = plan_make(agent->layout, agent->config, config, &apply.plan);
+	if (r) {
+		err_set(err, r,
+			r == -E2BIG ? "too many slots or backends for one box" : "out of memory");
+		goto out;
+	}
+	if (ret_changes)
+		*ret_changes = agent_plan_report(agent, apply.plan, config);
+	r = prepare(&apply, err);
+	if (r) {
+		undo(&apply);
+		goto out;
+	}
+	finish(&apply);
+	config = NULL;
+out:
+	agent->building = false;
+	if (r && ret_changes) {
+		json_decref(*ret_changes);
+		*ret_changes = NULL;
+	}
+	for (size_t i = 0; apply.tables && apply.plan && i < apply.config->n_pools; i++)
+		free(apply.tables[i]);
+	free(apply.tables);
+	free(apply.services);
+	free(apply.changes);
+	free(apply.targets);
+	free(apply.interfaces);
+	runtime_free(apply.rt);
+	plan_free(apply.plan);
+	conf_free(config);
+	agent_refresh_dirty(agent);
+	return r;
+}
+
+void agent_attach_again(struct agent *agent, const char *ifname)
+{
+	for (size_t i = 0; agent->config && i < agent->config->node.n_interfaces; i++) {
+		struct agent_interface *interface = &agent->interfaces[i];
+		struct err err;
+
+		if (strcmp(interface->name, ifname) != 0)
+			continue;
+		interface->present = true;
+		dataplane_query(agent->dp, ifname, &interface->attachment);
+		if (interface->attachment.attached)
+			continue;
+		if (dataplane_attach(agent->dp, ifname, mode_of(&agent->config->node),
+				     &interface->attachment, &err)) {
+			memcpy(interface->error, err.text, sizeof(interface->error) - 1);
+			log_error("%s", err.text);
+			continue;
+		}
+		interface->error[0] = '\0';
+		note_attachment(agent, interface);
+	}
+}

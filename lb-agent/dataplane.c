@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dataplane.c - opening, adopting, building and switching generations (see dataplane.h).
+ */
+#include "dataplane.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "balancer.skel.h"
+#include "dataplane_internal.h"
+
+#ifndef BPF_FS_MAGIC
+#define BPF_FS_MAGIC 0xcafe4a11
+#endif
+
+#define PROGRAM_PIN "sluice_balancer"
+#define ARRAY_PIN   "lb_programs"
+
+const char *const dp_map_names[DP_MAPS] = {
+    [DP_CONTROL] = "lb_control", [DP_DISP] = "lb_disp",		  [DP_SERVICES] = "lb_services",
+    [DP_SLOTS] = "lb_slots",	 [DP_SLOT_BASE] = "lb_slot_base", [DP_BACKENDS] = "lb_backends",
+    [DP_POOLS] = "lb_pools",	 [DP_VIP_BASE] = "lb_vip_base",	  [DP_BE_BASE] = "lb_be_base",
+    [DP_VIP_CTR] = "lb_vip_ctr", [DP_BE_CTR] = "lb_be_ctr",	  [DP_REASON_CTR] = "lb_reason_ctr",
+};
+
+static const size_t dp_value_size[DP_MAPS] = {
+    [DP_CONTROL] = sizeof(struct lb_control),	  [DP_DISP] = sizeof(struct lb_disp_line),
+    [DP_SERVICES] = sizeof(struct lb_service),	  [DP_SLOTS] = sizeof(struct lb_slot_line),
+    [DP_SLOT_BASE] = sizeof(struct lb_slot_line), [DP_BACKENDS] = sizeof(struct lb_backend),
+    [DP_POOLS] = sizeof(struct lb_pool_record),	  [DP_VIP_BASE] = sizeof(struct lb_vip_counter),
+    [DP_BE_BASE] = sizeof(struct lb_counter),	  [DP_VIP_CTR] = sizeof(struct lb_vip_counter),
+    [DP_BE_CTR] = sizeof(struct lb_counter),	  [DP_REASON_CTR] = sizeof(struct lb_counter),
+};
+
+struct dp_generation *dp_generation_target(const struct dataplane *dp)
+{
+	return dp->next ? dp->next : dp->live;
+}
+
+struct lb_control *dp_control(const struct dp_generation *gen)
+{
+	return gen->memory[DP_CONTROL];
+}
+
+static void generation_free(struct dp_generation *gen)
+{
+	if (!gen)
+		return;
+	for (int i = 0; i < DP_MAPPED; i++)
+		if (gen->memory[i])
+			munmap(gen->memory[i], gen->memory_bytes[i]);
+	for (int i = 0; i < DP_MAPS; i++)
+		if (gen->map_fd[i] >= 0)
+			close(gen->map_fd[i]);
+	if (gen->prog_fd >= 0)
+		close(gen->prog_fd);
+	free(gen);
+}
+
+static struct dp_generation *generation_new(void)
+{
+	struct dp_generation *gen = calloc(1, sizeof(*gen));
+
+	if (!gen)
+		return NULL;
+	gen->prog_fd = -1;
+	for (int i = 0; i < DP_MAPS; i++)
+		gen->map_fd[i] = -1;
+	return gen;
+}
+
+/* Maps the arrays and learns the sizes from the maps themselves. */
+static int generation_map(struct dp_generation *gen, struct err *err)
+{
+	uint32_t entries[DP_MAPS];
+
+	for (int i = 0; i < DP_MAPS; i++) {
+		struct bpf_map_info info = {0};
+		uint32_t len = sizeof(info);
+
+		if (gen->map_fd[i] < 0)
+			return err_set(err, -EBADMSG, "the live program has no map %s",
+				       dp_map_names[i]);
+		if (bpf_obj_get_info_by_fd(gen->map_fd[i], &info, &len))
+			return err_set(err, -errno, "map %s: %s", dp_map_names[i], strerror(errno));
+		if (info.value_size != dp_value_size[i])
+			return err_set(err, -EPROTO,
+				       "map %s has entries of %u bytes where this version has %zu",
+				       dp_map_names[i], info.value_size, dp_value_size[i]);
+		entries[i] = info.max_entries;
+		if (i >= DP_MAPPED)
+			continue;
+		gen->memory_bytes[i] = (size_t)info.max_entries * info.value_size;
+		gen->memory[i] = mmap(NULL, gen->memory_bytes[i], PROT_READ | PROT_WRITE,
+				      MAP_SHARED, gen->map_fd[i], 0);
+		if (gen->memory[i] == MAP_FAILED) {
+			gen->memory[i] = NULL;
+			return err_set(err, -errno, "mapping %s: %s", dp_map_names[i],
+				       strerror(errno));
+		}
+	}
+	gen->caps = (struct layout_caps){
+	    .slots = entries[DP_SLOTS] * LB_SLOTS_PER_LINE,
+	    .backends = entries[DP_BACKENDS],
+	    .vips = entries[DP_VIP_CTR],
+	    .pools = entries[DP_POOLS] / 2,
+	    .service_lines = entries[DP_SERVICES] / 2,
+	    .buckets = entries[DP_DISP] * LB_DISP_PER_LINE / 2,
+	};
+	return 0;
+}
+
+static int generation_check(const struct dp_generation *gen, struct err *err)
+{
+	const struct lb_control *control = dp_control(gen);
+
+	if (control->magic != LB_ABI_MAGIC)
+		return err_set(err, -EBADMSG, "lb_control does not carry Sluice's mark");
+	if (control->abi != LB_ABI_VERSION)
+		return err_set(
+		    err, -EPROTO,
+		    "the maps have ABI version %u, this version of lb-agent has %u; start "
+		    "the version that made them, or interrupt the traffic by "
+		    "'lb-agent --teardown' and start this one",
+		    control->abi, LB_ABI_VERSION);
+	if (control->active > 1)
+		return err_set(err, -EBADMSG, "lb_control.active is %u", control->active);
+	return 0;
+}
+
+/* Finds the maps of the program with this id. */
+static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, struct err *err)
+{
+	struct dp_generation *gen = generation_new();
+	uint32_t n = 0, *ids = NULL;
+	int r = -ENOMEM;
+
+	if (!gen)
+		goto out;
+	gen->prog_fd = bpf_prog_get_fd_by_id(prog_id);
+	if (gen->prog_fd < 0) {
+		r = err_set(err, -errno, "program %u: %s", prog_id, strerror(errno));
+		goto out;
+	}
+	ids = dp_prog_map_ids(gen->prog_fd, &n);
+	for (uint32_t i = 0; ids && i < n; i++) {
+		struct bpf_map_info info = {0};
+		uint32_t len = sizeof(info);
+		int fd = bpf_map_get_fd_by_id(ids[i]), which = -1;
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
+			for (int m = 0; m < DP_MAPS; m++)
+				if (!strcmp(info.name, dp_map_names[m]))
+					which = m;
+		if (which >= 0 && gen->map_fd[which] < 0)
+			gen->map_fd[which] = fd;
+		else
+			close(fd);
+		/* libbpf names it by the object, "balancer.rodata" cut to the kernel's length. */
+		if (which < 0 && strstr(info.name, ".rodata")) {
+			struct lb_settings settings;
+			uint32_t zero = 0;
+			int rofd = bpf_map_get_fd_by_id(ids[i]);
+
+			if (rofd >= 0 && info.value_size == sizeof(settings) &&
+			    !bpf_map_lookup_elem(rofd, &zero, &settings))
+				gen->seed = settings.seed;
+			if (rofd >= 0)
+				close(rofd);
+		}
+	}
+	r = generation_map(gen, err);
+	if (!r)
+		r = generation_check(gen, err);
+out:
+	free(ids);
+	if (r) {
+		generation_free(gen);
+		return r;
+	}
+	*ret_gen = gen;
+	return 0;
+}
+
+static int open_directory(struct dataplane *dp, const char *dir, struct err *err)
+{
+	bool made = mkdir(dir, 0700) == 0;
+	struct statfs fs;
+
+	if (!made && errno != EEXIST)
+		return err_set(err, -errno, "cannot make %s: %s%s", dir, strerror(errno),
+			       errno == ENOENT || errno == EPERM
+				   ? "; is a bpffs mounted? (mount -t bpf bpf /sys/fs/bpf)"
+				   : "");
+	dp->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dp->dir_fd < 0)
+		return err_set(err, -errno, "cannot open %s: %s", dir, strerror(errno));
+	if (fstatfs(dp->dir_fd, &fs))
+		return err_set(err, -errno, "%s: %s", dir, strerror(errno));
+	if ((uint32_t)fs.f_type != BPF_FS_MAGIC) {
+		if (made)
+			rmdir(dir);
+		return err_set(err, -ENODEV,
+			       "%s is not in a bpffs: mount one (mount -t bpf bpf /sys/fs/bpf)",
+			       dir);
+	}
+	if (flock(dp->dir_fd, LOCK_EX | LOCK_NB))
+		return err_set(err, errno == EWOULDBLOCK ? -EBUSY : -errno, "%s",
+			       errno == EWOULDBLOCK ? "another lb-agent is running on it"
+						    : strerror(errno));
+	return 0;
+}
+
+static int pin_over(const char *dir, const char *name, int fd, struct err *err)
+{
+	char path[4096], temp[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(temp, sizeof(temp), "%s/%s_new", dir, name); /* bpffs has no dots in names */
+	unlink(temp);
+	if (bpf_obj_pin(fd, temp))
+		return err_set(err, -errno, "pinning %s: %s", temp, strerror(errno));
+	if (rename(temp, path)) {
+		int r = -errno;
+
+		unlink(temp);
+		return err_set(err, r, "pinning %s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
+static int pin_generation(const struct dataplane *dp, const struct dp_generation *gen,
+			  struct err *err)
+{
+	int r;
+
+	if (!dp->dir)
+		return 0;
+	r = pin_over(dp->dir, PROGRAM_PIN, gen->prog_fd, err);
+	for (int i = 0; i < DP_MAPS && !r; i++)
+		r = pin_over(dp->dir, dp_map_names[i], gen->map_fd[i], err);
+	return r;
+}
+
+/* Opens or makes lb_programs. */
+static int open_programs(struct dataplane *dp, struct err *err)
+{
+	char path[4096];
+	int r = 0;
+
+	if (dp->dir) {
+		snprintf(path, sizeof(path), "%s/%s", dp->dir, ARRAY_PIN);
+		dp->programs_fd = bpf_obj_get(path);
+		if (dp->programs_fd < 0 && errno != ENOENT)
+			return err_set(err, -errno, "%s: %s", path, strerror(errno));
+	}
+	if (dp->programs_fd < 0) {
+		dp->programs_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, ARRAY_PIN, 4, 4,
+						 LB_PROGRAM_SLOTS, NULL);
+		if (dp->programs_fd < 0)
+			return err_set(err, -errno, "cannot make a BPF map: %s%s", strerror(errno),
+				       errno == EPERM ? " (run as root, or with CAP_BPF, "
+							"CAP_NET_ADMIN and CAP_SYS_ADMIN)"
+						      : "");
+		if (dp->dir)
+			r = pin_over(dp->dir, ARRAY_PIN, dp->programs_fd, err);
+	}
+	dp->programs_id = dp_map_id(dp->programs_fd);
+	return r;
+}
+
+int dataplane_open(const char *dir, struct dataplane **ret_dp, struct err *err)
+{
+	struct dataplane *dp = calloc(1, sizeof(*dp));
+	uint32_t slot = LB_PROGRAM_BALANCER, prog_id;
+	int r;
+
+	*ret_dp = NULL;
+	if (!dp)
+		return err_set(err, -ENOMEM, "out of memory");
+	dp_log_install();
+	dp->dir_fd = dp->programs_fd = -1;
+	dp->n_cpus = libbpf_num_possible_cpus();
+	r = dp->n_cpus < 0 ? err_set(err, dp->n_cpus, "cannot count the CPUs") : 0;
+	if (!r && dir) {
+		dp->dir = strdup(dir);
+		r = dp->dir ? open_directory(dp, dir, err) : -ENOMEM;
+	}
+	if (!r)
+		r = open_programs(dp, err);
+	if (!r && !bpf_map_lookup_elem(dp->programs_fd, &slot, &prog_id)) {
+		r = generation_adopt(prog_id, &dp->live, err);
+		/* A predecessor may have been killed between the switch and its pins. */
+		if (!r)
+			r = pin_generation(dp, dp->live, err);
+	}
+	if (r) {
+		dataplane_close(dp);
+		return r;
+	}
+	*ret_dp = dp;
+	return 0;
+}
+
+void dataplane_close(struct dataplane *dp)
+{
+	if (!dp)
+		return;
+	generation_free(dp->next);
+	generation_free(dp->live);
+	generation_free(dp->old);
+	if (dp->programs_fd >= 0)
+		close(dp->programs_fd);
+	if (dp->dir_fd >= 0)
+		close(dp->dir_fd);
+	free(dp->dir);
+	free(dp);
+}
+
+bool dataplane_adopted(const struct dataplane *dp)
+{
+	return dp->live;
+}
+
+bool dataplane_seed(const struct dataplane *dp, uint64_t *ret_seed)
+{
+	if (dp->live)
+		*ret_seed = dp->live->seed;
+	return dp->live;
+}
+
+uint32_t dataplane_generation(const struct dataplane *dp)
+{
+	return dp->live ? dp_control(dp->live)->generation : 0;
+}
+
+uint64_t dataplane_map_memory(const struct dataplane *dp)
+{
+	uint64_t total = 0;
+
+	for (int i = 0; dp->live && i < DP_MAPS; i++) {
+		char path[64], line[128];
+		unsigned long long bytes;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dp->live->map_fd[i]);
+		file = fopen(path, "re");
+		while (file && fgets(line, sizeof(line), file))
+			if (sscanf(line, "memlock: %llu", &bytes) == 1)
+				total += bytes;
+		if (file)
+			fclose(file);
+	}
+	return total;
+}
+
+static int set_sizes(struct balancer_bpf *skel, const struct layout_caps *caps)
+{
+	const uint32_t entries[DP_MAPS] = {
+	    [DP_CONTROL] = 1,
+	    [DP_DISP] = caps->buckets * 2 / LB_DISP_PER_LINE,
+	    [DP_SERVICES] = caps->service_lines * 2,
+	    [DP_SLOTS] = caps->slots / LB_SLOTS_PER_LINE,
+	    [DP_SLOT_BASE] = caps->slots / LB_SLOTS_PER_LINE,
+	    [DP_BACKENDS] = caps->backends,
+	    [DP_POOLS] = caps->pools * 2,
+	    [DP_VIP_BASE] = caps->vips,
+	    [DP_BE_BASE] = caps->backends,
+	    [DP_VIP_CTR] = caps->vips,
+	    [DP_BE_CTR] = caps->backends,
+	    [DP_REASON_CTR] = LB_REASON_MAX,
+	};
+	int r = 0;
+
+	for (int i = 0; i < DP_MAPS && !r; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, dp_map_names[i]);
+
+		r = map ? bpf_map__set_max_entries(map, entries[i] ? entries[i] : 1) : -ENOENT;
+	}
+	return r;
+}
+
+/* Takes the file descriptors out of a loaded skeleton. */
+static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
+{
+	gen->prog_fd = fcntl(bpf_program__fd(skel->progs.sluice_balancer), F_DUPFD_CLOEXEC, 3);
+	if (gen->prog_fd < 0)
+		return -errno;
+	for (int i = 0; i < DP_MAPS; i++) {
+		int fd = bpf_object__find_map_fd_by_name(skel->obj, dp_map_names[i]);
+
+		gen->map_fd[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (gen->map_fd[i] < 0)
+			return -errno;
+		/* Maps that no instruction names are tied to the program all the same, so that
+		 * an adopting agent finds them; -EEXIST where the program has it already. */
+		if (bpf_prog_bind_map(gen->prog_fd, gen->map_fd[i], NULL) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,
+		    struct err *err)
+{
+	struct balancer_bpf *skel = NULL;
+	struct dp_generation *gen = generation_new();
+	struct lb_control *control;
+	int r;
+
+	dataplane_discard(dp);
+	dp_log_clear();
+	skel = balancer_bpf__open();
+	if (!gen || !skel) {
+		r = err_set(err, -ENOMEM, "cannot open the balancer object: %s", dp_log_last());
+		goto out;
+	}
+	skel->rodata->lb_settings.seed = seed;
+	skel->rodata->lb_settings.service_mask = caps->service_lines - 1;
+	skel->rodata->lb_settings.bucket_mask = caps->buckets - 1;
+	r = set_sizes(skel, caps);
+	if (!r && dp->live)
+		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr, dp->live->map_fd[DP_REASON_CTR]);
+	if (!r)
+		r = balancer_bpf__load(skel);
+	if (r) {
+		err_set(err, r, "the kernel does not take the balancer: %s: %s", strerror(-r),
+			dp_log_last());
+		goto out;
+	}
+	r = generation_take(gen, skel);
+	if (r) {
+		err_set(err, r, "taking over the balancer's maps: %s", strerror(-r));
+		goto out;
+	}
+	r = generation_map(gen, err);
+	if (r)
+		goto out;
+	gen->seed = seed;
+	control = dp_control(gen);
+	control->magic = LB_ABI_MAGIC;
+	control->abi = LB_ABI_VERSION;
+	control->generation = dataplane_generation(dp) + 1;
+	dp->next = gen;
+	gen = NULL;
+out:
+	generation_free(gen);
+	balancer_bpf__destroy(skel);
+	return r;
+}
+
+void dataplane_discard(struct dataplane *dp)
+{
+	generation_free(dp->next);
+	dp->next = NULL;
+}
+
+void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
+{
+	struct dp_generation *gen = dp_generation_target(dp);
+	/* In a new generation nothing is live yet, so its first half serves. */
+	uint32_t half = gen == dp->next ? 0 : !dp_control(gen)->active;
+
+	*ret_target = (struct dataplane_target){
+	    .slots = gen->memory[DP_SLOTS],
+	    .slot_base = gen->memory[DP_SLOT_BASE],
+	    .backends = gen->memory[DP_BACKENDS],
+	    .services = (struct lb_service *)gen->memory[DP_SERVICES] +
+			(size_t)half * gen->caps.service_lines,
+	    .disp = (uint32_t *)gen->memory[DP_DISP] + (size_t)half * gen->caps.buckets,
+	    .pools =
+		(struct lb_pool_record *)gen->memory[DP_POOLS] + (size_t)half * gen->caps.pools,
+	    .caps = gen->caps,
+	};
+}
+
+void dataplane_write_backend(struct lb_backend *line, const struct lb_backend *content)
+{
+	uint64_t words[sizeof(*content) / 8], *out = (uint64_t *)line;
+
+	/* From the back: the outer header first, the Ethernet words with READY in them last. */
+	memcpy(words, content, sizeof(words));
+	for (int i = (int)(sizeof(words) / 8) - 1; i >= 0; i--)
+		__atomic_store_n(&out[i], words[i], __ATOMIC_RELEASE);
+}
+
+int dataplane_switch(struct dataplane *dp, struct err *err)
+{
+	uint32_t slot = LB_PROGRAM_BALANCER;
+
+	if (!dp->next) {
+		struct lb_control *control = dp_control(dp->live);
+
+		__atomic_store_n(&control->active, !control->active, __ATOMIC_RELEASE);
+		return 0;
+	}
+	if (bpf_map_update_elem(dp->programs_fd, &slot, &dp->next->prog_fd, BPF_ANY))
+		return err_set(err, -errno, "switching to the new program: %s", strerror(errno));
+	generation_free(dp->old);
+	dp->old = dp->live;
+	dp->live = dp->next;
+	dp->next = NULL;
+	/* Pins are for people; adoption goes by lb_programs. A failure costs no packet, and the
+	 * next agent mends it. */
+	pin_generation(dp, dp->live, NULL);
+	return 0;
+}
+
+void dataplane_drop_old(struct dataplane *dp)
+{
+	generation_free(dp->old);
+	dp->old = NULL;
+}
+
+int dataplane_program_fd(const struct dataplane *dp)
+{
+	const struct dp_generation *gen = dp_generation_target(dp);
+
+	return gen ? gen->prog_fd : -1;
+}
+
+int dataplane_map_fd(const struct dataplane *dp, const char *name)
+{
+	const struct dp_generation *gen = dp_generation_target(dp);
+
+	if (!strcmp(name, ARRAY_PIN))
+		return dp->programs_fd;
+	for (int i = 0; gen && i < DP_MAPS; i++)
+		if (!strcmp(name, dp_map_names[i]))
+			return gen->map_fd[i];
+	return -1;
+}
+
+/* Unlinks what carries our names, then the directory if nothing else is in it. */
+static int remove_pins(const char *dir, struct err *err)
+{
+	static const char *const own[] = {PROGRAM_PIN, ARRAY_PIN};
+	char path[4096];
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) + DP_MAPS; i++) {
+		const char *name = i < 2 ? own[i] : dp_map_names[i - 2];
+
+		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		if (unlink(path) && errno != ENOENT)
+			return err_set(err, -errno, "removing %s: %s", path, strerror(errno));
+		snprintf(path, sizeof(path), "%s/%s_new", dir, name);
+		unlink(path);
+	}
+	if (rmdir(dir) && errno != ENOTEMPTY && errno != EEXIST)
+		return err_set(err, -errno, "removing %s: %s", dir, strerror(errno));
+	return 0;
+}
+
+int dataplane_teardown(const char *dir, struct err *err)
+{
+	struct dataplane dp = {.dir_fd = -1, .programs_fd = -1};
+	char path[4096];
+	int r, detached = 0;
+
+	dp_log_install();
+	if (access(dir, F_OK))
+		return err_set(err, -errno, "%s: %s", dir, strerror(errno));
+	r = open_directory(&dp, dir, err);
+	if (r)
+		goto out;
+	snprintf(path, sizeof(path), "%s/%s", dir, ARRAY_PIN);
+	dp.programs_fd = bpf_obj_get(path);
+	if (dp.programs_fd >= 0) {
+		r = dp_detach_all(dp_map_id(dp.programs_fd), NULL, NULL, err);
+		if (r < 0)
+			goto out;
+		detached = r;
+	}
+	r = remove_pins(dir, err);
+out:
+	if (dp.programs_fd >= 0)
+		close(dp.programs_fd);
+	if (dp.dir_fd >= 0)
+		close(dp.dir_fd);
+	return r < 0 ? r : detached;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dataplane_attach.c - the root program on devices, through libxdp.
+ *
+ * libxdp puts programs behind its dispatcher, beside other XDP programs, where the kernel supports
+ * freplace; elsewhere it attaches ours alone. Which of the two it became is read back from the
+ * device. An instance of the root program is known to be ours by the map that it uses.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <xdp/libxdp.h>
+
+#include "dataplane_internal.h"
+#include "root.skel.h"
+
+static bool is_ours(struct xdp_program *prog, uint32_t programs_id)
+{
+	return prog && dp_prog_has_map(xdp_program__fd(prog), programs_id);
+}
+
+/* Our program on a device, and the multiprog that owns it; NULL: not there. */
+static struct xdp_program *find_ours(int ifindex, uint32_t programs_id,
+				     struct xdp_multiprog **ret_multi)
+{
+	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_program *prog = NULL;
+
+	*ret_multi = NULL;
+	if (libxdp_get_error(multi))
+		return NULL;
+	if (xdp_multiprog__is_legacy(multi)) {
+		prog = xdp_multiprog__main_prog(multi);
+		if (!is_ours(prog, programs_id))
+			prog = NULL;
+	} else {
+		while ((prog = xdp_multiprog__next_prog(prog, multi)))
+			if (is_ours(prog, programs_id))
+				break;
+	}
+	if (prog)
+		*ret_multi = multi;
+	else
+		xdp_multiprog__close(multi);
+	return prog;
+}
+
+static void describe(struct xdp_multiprog *multi, struct dataplane_attachment *ret)
+{
+	ret->attached = true;
+	ret->dispatcher = !xdp_multiprog__is_legacy(multi);
+	ret->mode = xdp_multiprog__attach_mode(multi) == XDP_MODE_SKB ? DATAPLANE_GENERIC
+								      : DATAPLANE_NATIVE;
+}
+
+/* The name and id of a program that holds a device alone. */
+static void describe_foreign(int ifindex, char *buf, size_t len)
+{
+	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_program *prog;
+
+	snprintf(buf, len, "another XDP program");
+	if (libxdp_get_error(multi))
+		return;
+	prog = xdp_multiprog__main_prog(multi);
+	if (prog && xdp_multiprog__is_legacy(multi))
+		snprintf(buf, len, "another XDP program, %s (id %u),", xdp_program__name(prog),
+			 xdp_program__id(prog));
+	xdp_multiprog__close(multi);
+}
+
+int dataplane_query(struct dataplane *dp, const char *ifname,
+		    struct dataplane_attachment *ret_attachment)
+{
+	struct xdp_multiprog *multi;
+	int ifindex = (int)if_nametoindex(ifname);
+
+	*ret_attachment = (struct dataplane_attachment){0};
+	if (!ifindex)
+		return -ENODEV;
+	if (find_ours(ifindex, dp->programs_id, &multi)) {
+		describe(multi, ret_attachment);
+		xdp_multiprog__close(multi);
+	}
+	return 0;
+}
+
+static int detach(int ifindex, uint32_t programs_id, bool *ret_was_there)
+{
+	struct xdp_multiprog *multi;
+	struct xdp_program *prog = find_ours(ifindex, programs_id, &multi);
+	int r;
+
+	*ret_was_there = prog;
+	if (!prog)
+		return 0;
+	if (xdp_multiprog__is_legacy(multi))
+		r = xdp_multiprog__detach(multi);
+	else
+		r = xdp_program__detach(prog, ifindex, xdp_multiprog__attach_mode(multi), 0);
+	xdp_multiprog__close(multi);
+	return r;
+}
+
+static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode mode)
+{
+	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts);
+	struct root_bpf *skel = root_bpf__open();
+	struct xdp_program *prog = NULL;
+	int r = skel ? bpf_map__reuse_fd(skel->maps.lb_programs, dp->programs_fd) : -ENOMEM;
+
+	if (!r) {
+		opts.obj = skel->obj;
+		opts.prog_name = "sluice_root";
+		prog = xdp_program__create(&opts);
+		r = (int)libxdp_get_error(prog);
+	}
+	if (!r)
+		r = xdp_program__attach(prog, ifindex, mode, 0);
+	if (!libxdp_get_error(prog))
+		xdp_program__close(prog);
+	root_bpf__destroy(skel);
+	return r;
+}
+
+int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mode mode,
+		     struct dataplane_attachment *ret_attachment, struct err *err)
+{
+	int ifindex = (int)if_nametoindex(ifname), r;
+	char foreign[96];
+	bool was_there;
+
+	*ret_attachment = (struct dataplane_attachment){0};
+	if (!ifindex)
+		return err_set(err, -ENODEV, "there is no device %s", ifname);
+	dataplane_query(dp, ifname, ret_attachment);
+	if (ret_attachment->attached && (mode == DATAPLANE_AUTO || mode == ret_attachment->mode))
+		return 0;
+	if (ret_attachment->attached) {
+		r = detach(ifindex, dp->programs_id, &was_there);
+		if (r)
+			return err_set(err, r, "%s: changing the XDP mode: %s", ifname,
+				       strerror(-r));
+	}
+	dp_log_clear();
+	r = attach_root(dp, ifindex, mode == DATAPLANE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE);
+	if (mode == DATAPLANE_AUTO && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTSUP))
+		r = attach_root(dp, ifindex, XDP_MODE_SKB);
+	if (r == -EBUSY || r == -EEXIST) {
+		describe_foreign(ifindex, foreign, sizeof(foreign));
+		return err_set(err, -EBUSY,
+			       "%s: %s is attached to it and was not loaded by libxdp; remove it "
+			       "(ip link set dev %s xdp off) or choose another device",
+			       ifname, foreign, ifname);
+	}
+	if (r == -EOPNOTSUPP)
+		return err_set(err, r,
+			       "%s: its driver has no native XDP; set xdp_mode to generic or auto",
+			       ifname);
+	if (r)
+		return err_set(err, r, "%s: attaching the XDP program: %s%s%s", ifname,
+			       strerror(-r), *dp_log_last() ? "; " : "", dp_log_last());
+	dataplane_query(dp, ifname, ret_attachment);
+	if (!ret_attachment->attached)
+		return err_set(err, -EIO, "%s: the XDP program is not there after attaching it",
+			       ifname);
+	return 0;
+}
+
+int dataplane_detach(struct dataplane *dp, const char *ifname, struct err *err)
+{
+	int ifindex = (int)if_nametoindex(ifname), r;
+	bool was_there;
+
+	if (!ifindex)
+		return 0;
+	r = detach(ifindex, dp->programs_id, &was_there);
+	return r ? err_set(err, r, "%s: detaching the XDP program: %s", ifname, strerror(-r)) : 0;
+}
+
+int dp_detach_all(uint32_t programs_id, bool (*keep)(void *ctx, const char *ifname), void *ctx,
+		  struct err *err)
+{
+	struct if_nameindex *devices = if_nameindex();
+	int r = 0, n = 0;
+
+	if (!devices)
+		return err_set(err, -errno, "listing devices: %s", strerror(errno));
+	for (struct if_nameindex *d = devices; d->if_index && !r; d++) {
+		bool was_there = false;
+
+		if (keep && keep(ctx, d->if_name))
+			continue;
+		r = detach((int)d->if_index, programs_id, &was_there);
+		if (r)
+			err_set(err, r, "%s: detaching the XDP program: %s", d->if_name,
+				strerror(-r));
+		n += was_there;
+	}
+	if_freenameindex(devices);
+	return r ? r : n;
+}
+
+int dataplane_detach_others(struct dataplane *dp, bool (*keep)(void *ctx, const char *ifname),
+			    void *ctx, struct err *err)
+{
+	int r = dp_detach_all(dp->programs_id, keep, ctx, err);
+
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dataplane_internal.h - what the dataplane_*.c files share; nobody else includes it.
+ */
+#ifndef LB_DATAPLANE_INTERNAL_H
+#define LB_DATAPLANE_INTERNAL_H
+
+#include <stddef.h>
+
+#include "dataplane.h"
+
+/* The balancer's maps, in the order of the table in dataplane.c. */
+enum dp_map {
+	DP_CONTROL,
+	DP_DISP,
+	DP_SERVICES,
+	DP_SLOTS,
+	DP_SLOT_BASE,
+	DP_BACKENDS,
+	DP_POOLS,
+	DP_VIP_BASE,
+	DP_BE_BASE,
+	DP_MAPPED, /* those before are mapped into memory */
+	DP_VIP_CTR = DP_MAPPED,
+	DP_BE_CTR,
+	DP_REASON_CTR,
+	DP_MAPS
+};
+
+extern const char *const dp_map_names[DP_MAPS];
+
+/* One balancer program and its maps. */
+struct dp_generation {
+	int prog_fd;
+	int map_fd[DP_MAPS];
+	void *memory[DP_MAPPED];
+	size_t memory_bytes[DP_MAPPED];
+	struct layout_caps caps;
+	uint64_t seed;
+};
+
+struct dataplane {
+	char *dir;	 /* NULL: nothing is pinned */
+	int dir_fd;	 /* locked; -1 */
+	int programs_fd; /* lb_programs */
+	uint32_t programs_id;
+	struct dp_generation *live;
+	struct dp_generation *next; /* while one is built */
+	struct dp_generation *old;  /* after a switch, until dataplane_drop_old() */
+	int n_cpus;
+};
+
+struct dp_generation *dp_generation_target(const struct dataplane *dp);
+struct lb_control *dp_control(const struct dp_generation *gen);
+
+/* The id of a program or map behind a file descriptor; 0 on error. */
+uint32_t dp_prog_id(int fd);
+uint32_t dp_map_id(int fd);
+/* The ids of a program's maps, malloc'd; NULL with 0 on error. */
+uint32_t *dp_prog_map_ids(int prog_fd, uint32_t *ret_n);
+/* Whether a program uses a map. */
+bool dp_prog_has_map(int prog_fd, uint32_t map_id);
+
+/* Collects what libbpf and libxdp print, so that an error can name its cause. */
+void dp_log_install(void);
+void dp_log_clear(void);
+/* The last line of a warning since dp_log_clear(), or "". */
+const char *dp_log_last(void);
+
+int dp_detach_all(uint32_t programs_id, bool (*keep)(void *ctx, const char *ifname), void *ctx,
+		  struct err *err);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dataplane_layout.c - reading the live maps back into a layout, for the agent that adopts them.
+ *
+ * Nothing read here is believed unchecked: a run outside its map, or claimed twice, is an error.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dataplane_internal.h"
+
+/* The backend's address is the destination of its outer header. */
+static struct lb_addr line_address(const struct lb_backend *line)
+{
+	return line->flags & LB_BACKEND_IPV6 ? addr_from_v6(line->outer + 24)
+					     : addr_from_v4(line->outer + 16);
+}
+
+static int read_pool(const struct lb_pool_record *record, const struct lb_backend *lines,
+		     struct layout *layout, struct layout_pool *pool, struct err *err)
+{
+	memcpy(pool->name, record->name, sizeof(pool->name));
+	if (pool->name[sizeof(pool->name) - 1])
+		return err_set(err, -EBADMSG, "a pool's name does not end");
+	pool->first_slot = record->first_slot;
+	pool->slot_count = record->slot_count;
+	pool->first_backend = record->first_backend;
+	pool->backend_cap = record->backend_cap;
+	if (!pool->slot_count || pool->slot_count > LB_SLOTS_MAX ||
+	    pool->backend_cap > LB_SLOT_NONE || pool->first_slot % LB_SLOTS_PER_LINE)
+		return err_set(err, -EBADMSG, "pool %s has impossible sizes", pool->name);
+	if (extent_claim(layout->slot_runs, pool->first_slot, pool->slot_count) ||
+	    extent_claim(layout->backend_runs, pool->first_backend, pool->backend_cap))
+		return err_set(err, -EBADMSG, "pool %s overlaps another, or its map's end",
+			       pool->name);
+	pool->backends = calloc(pool->backend_cap, sizeof(*pool->backends));
+	if (!pool->backends)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < pool->backend_cap; i++) {
+		const struct lb_backend *line = &lines[pool->first_backend + i];
+
+		if (!(line->flags & LB_BACKEND_USED))
+			continue;
+		pool->backends[i].address = line_address(line);
+		pool->backends[i].state = LAYOUT_ID_USED;
+	}
+	return 0;
+}
+
+static int read_vip(const struct lb_service *line, struct layout *layout, struct layout_vip *vip,
+		    struct err *err)
+{
+	memcpy(vip->address.b, line->addr, sizeof(vip->address.b));
+	vip->port = ntohs(line->port_be);
+	vip->proto = line->proto;
+	vip->forward = line->forward;
+	vip->flags = line->flags;
+	vip->vip_id = line->vip_id;
+	vip->pool_id = line->pool_id;
+	if (vip->pool_id >= layout->n_pools)
+		return err_set(err, -EBADMSG, "a VIP uses pool %u of %zu", vip->pool_id,
+			       layout->n_pools);
+	if (extent_claim(layout->vip_ids, vip->vip_id, 1))
+		return err_set(err, -EBADMSG, "VIP id %u is used twice", vip->vip_id);
+	return 0;
+}
+
+static int read_all(const struct dp_generation *gen, struct layout *layout, struct err *err)
+{
+	uint32_t half = dp_control(gen)->active;
+	const struct lb_pool_record *records = gen->memory[DP_POOLS];
+	const struct lb_service *services = gen->memory[DP_SERVICES];
+	size_t n = 0;
+	int r = 0;
+
+	records += (size_t)half * gen->caps.pools;
+	services += (size_t)half * gen->caps.service_lines;
+	while (n < gen->caps.pools && records[n].name[0])
+		n++;
+	layout->pools = calloc(n ? n : 1, sizeof(*layout->pools));
+	if (!layout->pools)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n && !r; i++) {
+		layout->n_pools = i + 1;
+		r = read_pool(&records[i], gen->memory[DP_BACKENDS], layout, &layout->pools[i],
+			      err);
+	}
+	layout->vips = r ? NULL : calloc(gen->caps.vips, sizeof(*layout->vips));
+	if (!r && !layout->vips)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < gen->caps.service_lines && !r; i++) {
+		if (!services[i].proto)
+			continue;
+		if (layout->n_vips == gen->caps.vips)
+			return err_set(err, -EBADMSG, "more VIPs than ids");
+		r = read_vip(&services[i], layout, &layout->vips[layout->n_vips], err);
+		if (!r)
+			layout->n_vips++;
+	}
+	return r;
+}
+
+int dataplane_read_layout(struct dataplane *dp, struct layout **ret_layout, struct err *err)
+{
+	const struct layout_caps none = {0};
+	struct layout *layout = layout_new(dp->live ? &dp->live->caps : &none);
+	int r;
+
+	if (!layout)
+		return err_set(err, -ENOMEM, "out of memory");
+	r = dp->live ? read_all(dp->live, layout, err) : 0;
+	if (r) {
+		layout_free(layout);
+		return r;
+	}
+	*ret_layout = layout;
+	return 0;
+}

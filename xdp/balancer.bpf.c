@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * balancer.bpf.c - the L4 balancer: the order of its stages, each of which is a header in bpf/.
+ *
+ * A stage returns LB_NEXT or the reason that ends the packet's way; the verdict counts the reason
+ * and acts on it, once.
+ */
+#include "bpf/compiler.h"
+
+#include "bpf/pkt.h"
+#include "bpf/parse.h"
+#include "bpf/service.h"
+#include "bpf/slot.h"
+#include "bpf/backend.h"
+#include "bpf/fwd_l2.h"
+#include "bpf/fwd_ipip.h"
+#include "bpf/verdict.h"
+
+static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_service *service,
+				      const struct lb_backend *backend, const struct lb_hop *hop,
+				      const int af)
+{
+	switch (service->forward) {
+	case LB_FORWARD_L2:
+		return lb_forward_l2(pkt, hop, af);
+	case LB_FORWARD_IPIP:
+		return lb_forward_ipip(pkt, hop, backend, af);
+	default:
+		return LB_REASON_TABLE_FAULT;
+	}
+}
+
+/* `af` is a constant: the compiler makes one body for each family out of this one. */
+static __always_inline int lb_balance(struct lb_pkt *pkt, const int af)
+{
+	const struct lb_service *service = NULL;
+	const struct lb_backend *backend = NULL;
+	struct lb_hop hop = {};
+	int verdict;
+
+	verdict = lb_parse_ip(pkt, af);
+	if (verdict != LB_NEXT)
+		return verdict;
+	verdict = lb_service_find(pkt, af, &service);
+	if (verdict != LB_NEXT)
+		return verdict;
+	verdict = lb_slot_find(pkt, service, af);
+	if (verdict != LB_NEXT)
+		return verdict;
+	verdict = lb_backend_find(pkt, &hop, &backend);
+	if (verdict != LB_NEXT)
+		return verdict;
+	return lb_forward(pkt, service, backend, &hop, af);
+}
+
+SEC("xdp")
+int sluice_balancer(struct xdp_md *ctx)
+{
+	struct lb_pkt pkt;
+	int af = 0, verdict;
+
+	lb_pkt_init(&pkt, ctx);
+	verdict = lb_parse_eth(&pkt, &af);
+	if (verdict == LB_NEXT)
+		verdict = af == LB_IPV4 ? lb_balance(&pkt, LB_IPV4) : lb_balance(&pkt, LB_IPV6);
+	return lb_verdict(&pkt, verdict);
+}
+
+char LICENSE[] SEC("license") = "GPL";

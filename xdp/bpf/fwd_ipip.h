@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * fwd_ipip.h - forward: ipip. IP in IP, all four combinations (RFC 2003, 2473, 4213).
+ *
+ * The outer header is the backend's template with its length, protocol, traffic class and checksum
+ * (IPv4) or flow label (IPv6) filled in. The inner packet is not changed in a single bit.
+ */
+#ifndef LB_BPF_FWD_IPIP_H
+#define LB_BPF_FWD_IPIP_H
+
+#include <linux/in.h>
+
+#include "backend.h"
+#include "csum.h"
+#include "eth.h"
+#include "parse.h"
+#include "pkt.h"
+
+/* The traffic class, congestion mark included, is the inner one's copy: RFC 6040, section 4.1,
+ * normal mode. */
+static __always_inline void lb_ipip_write_v4(const struct lb_pkt *pkt,
+					     const struct lb_backend *backend, __u32 *outer,
+					     __u32 proto)
+{
+	const __u16 tot_len_be = bpf_htons(pkt->ip_len + LB_IPV4_MIN);
+	const __u32 tos_word = (__u32)pkt->tos << 8, proto_word = proto << 8;
+	__u32 sum = backend->outer_sum;
+
+	sum += tot_len_be;
+	sum += tos_word;
+	sum += proto_word;
+	outer[0] = backend->outer_u32[0] | tos_word | ((__u32)tot_len_be << 16);
+	outer[1] = backend->outer_u32[1];
+	outer[2] = backend->outer_u32[2] | proto_word | ((__u32)lb_csum_fold(sum) << 16);
+	*(__u64 *)(outer + 3) = *(const __u64 *)(backend->outer_u32 + 3);
+}
+
+/* The flow label carries the flow's entropy, so that routers and NICs which spread by it see
+ * flows and not one tunnel (RFC 6438). */
+static __always_inline void lb_ipip_write_v6(const struct lb_pkt *pkt,
+					     const struct lb_backend *backend, __u32 *outer,
+					     __u32 proto)
+{
+	const __u32 first = ((__u32)pkt->tos << 20) | (pkt->hash & 0xfffff);
+
+	outer[0] = backend->outer_u32[0] | bpf_htonl(first);
+	outer[1] = backend->outer_u32[1] | bpf_htons(pkt->ip_len) | (proto << 16);
+	for (int i = 2; i < 10; i += 2)
+		*(__u64 *)(outer + i) = *(const __u64 *)(backend->outer_u32 + i);
+}
+
+static __always_inline int lb_forward_ipip(struct lb_pkt *pkt, const struct lb_hop *hop,
+					   const struct lb_backend *backend, const int af)
+{
+	const __u32 proto = af == LB_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+	const int outer_v6 = hop->flags & LB_BACKEND_IPV6;
+	const __u32 outer_len = outer_v6 ? LB_IPV6_LEN : LB_IPV4_MIN;
+	void *outer;
+
+	if (pkt->ip_len + outer_len > hop->mtu)
+		return LB_REASON_TOO_BIG;
+	if (bpf_xdp_adjust_head(pkt->ctx, (int)(pkt->l3_off - lb_eth_length(hop->dst) - outer_len)))
+		return LB_REASON_NO_HEADROOM;
+	lb_pkt_reload(pkt);
+	/* For the verifier: 14 + 20 + 28 bytes at the least are there. */
+	if (pkt->data + LB_ETH_LEN + LB_VLAN_LEN + LB_IPV6_LEN > pkt->data_end)
+		return LB_REASON_NO_HEADROOM;
+
+	outer = lb_eth_write(pkt->data, hop->dst, hop->src,
+			     outer_v6 ? LB_ETH_P_IPV6_BE : LB_ETH_P_IP_BE);
+	if (outer_v6)
+		lb_ipip_write_v6(pkt, backend, outer, proto);
+	else
+		lb_ipip_write_v4(pkt, backend, outer, proto);
+	return LB_REASON_FORWARDED;
+}
+
+#endif

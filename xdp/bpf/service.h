@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * service.h - which VIP is it? A perfect hash: one displacement, one line, one full compare.
+ */
+#ifndef LB_BPF_SERVICE_H
+#define LB_BPF_SERVICE_H
+
+#include <lb/hash.h>
+
+#include "maps.h"
+#include "pkt.h"
+#include "settings.h"
+
+static __always_inline int lb_service_matches(const struct lb_service *service,
+					      const struct lb_pkt *pkt, __be16 port_be)
+{
+	const __u32 *addr = (const __u32 *)service->addr;
+
+	return addr[3] == pkt->dst.w[3] && service->port_be == port_be &&
+	       service->proto == pkt->proto && addr[2] == pkt->dst.w[2] &&
+	       addr[1] == pkt->dst.w[1] && addr[0] == pkt->dst.w[0];
+}
+
+/*
+ * lb_control.active is read once, so that a packet sees the displacements and the services of one
+ * half even while the agent switches to the other.
+ */
+static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
+					   const struct lb_service **ret_service)
+{
+	const __u32 service_mask = lb_settings.service_mask, bucket_mask = lb_settings.bucket_mask;
+	const __be16 port_be = pkt->ports >> 16;
+	const struct lb_disp_line *line;
+	const struct lb_control *control;
+	struct lb_service *service;
+	__u32 key = 0, bucket, half;
+	__u64 hash;
+
+	control = bpf_map_lookup_elem(&lb_control, &key);
+	if (!control)
+		return LB_REASON_TABLE_FAULT;
+	half = LB_READ_ONCE(control->active) & 1;
+
+	hash = lb_service_hash(pkt->dst.w, af == LB_IPV4, port_be, pkt->proto);
+	bucket = lb_service_bucket(hash, bucket_mask) + half * (bucket_mask + 1);
+	key = bucket / LB_DISP_PER_LINE;
+	line = bpf_map_lookup_elem(&lb_disp, &key);
+	if (!line)
+		return LB_REASON_TABLE_FAULT;
+
+	key = lb_service_position(hash, line->disp[bucket % LB_DISP_PER_LINE], service_mask) +
+	      half * (service_mask + 1);
+	service = bpf_map_lookup_elem(&lb_services, &key);
+	if (!service)
+		return LB_REASON_TABLE_FAULT;
+	if (!lb_service_matches(service, pkt, port_be))
+		return LB_REASON_NOT_A_VIP;
+
+	pkt->vip_id = service->vip_id;
+	*ret_service = service;
+	return LB_NEXT;
+}
+
+#endif

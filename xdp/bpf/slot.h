@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * slot.h - which of the pool's backends? The flow's hash picks a slot, the slot holds the backend.
+ */
+#ifndef LB_BPF_SLOT_H
+#define LB_BPF_SLOT_H
+
+#include <lb/hash.h>
+
+#include "maps.h"
+#include "pkt.h"
+#include "settings.h"
+
+static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
+					  const struct lb_service *service, const int af)
+{
+	if (service->flags & LB_SERVICE_HASH_SOURCE)
+		return lb_flow_hash_source(lb_settings.seed, pkt->src.w, af == LB_IPV4);
+	return lb_flow_hash(lb_settings.seed, pkt->src.w, pkt->dst.w, af == LB_IPV4, pkt->ports,
+			    pkt->proto);
+}
+
+/*
+ * The low 15 bits of a slot are its backend. LB_SLOT_DIRTY says that flows older than the last
+ * change may live elsewhere (DESIGN, section 4); no writer sets it yet, so every slot is clean
+ * and the bit is masked off here, where the flow table's stage will branch on it.
+ */
+static __always_inline int lb_slot_find(struct lb_pkt *pkt, const struct lb_service *service,
+					const int af)
+{
+	const struct lb_slot_line *line;
+	__u32 index, key, backend;
+
+	pkt->hash = lb_slot_hash(pkt, service, af);
+	index = service->first_slot + lb_hash_slot(pkt->hash, service->slot_count);
+	key = index / LB_SLOTS_PER_LINE;
+	line = bpf_map_lookup_elem(&lb_slots, &key);
+	if (!line)
+		return LB_REASON_TABLE_FAULT;
+
+	backend = LB_READ_ONCE(line->slot[index % LB_SLOTS_PER_LINE]) & LB_SLOT_BACKEND;
+	if (backend == LB_SLOT_NONE)
+		return LB_REASON_NO_BACKEND;
+	pkt->backend_id = service->first_backend + backend;
+	return LB_NEXT;
+}
+
+#endif
