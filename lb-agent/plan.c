@@ -491,10 +491,9 @@ int plan_make(const struct layout *old, const struct lb_config *old_config,
 
 	if (!plan)
 		goto out;
-	if (old_config) {
-		work.seed_changed = old_config->node.seed != config->node.seed;
+	work.seed_changed = old->caps.slots && old->seed != config->node.seed;
+	if (old_config)
 		plan->node_changed = !node_equal(&old_config->node, &config->node);
-	}
 	rc = work_open(&work);
 	if (rc == 0)
 		rc = open_pools(&work);
@@ -506,6 +505,7 @@ int plan_make(const struct layout *old, const struct lb_config *old_config,
 		rc = diff_vips(&work);
 	if (rc)
 		goto out;
+	plan->layout->seed = config->node.seed;
 	plan->n_changes = count_changes(&work);
 	*ret_plan = plan;
 	plan = NULL;

@@ -34,7 +34,7 @@ static double clamp_share(double share)
 
 static bool reseeded(const struct report *report)
 {
-	return report->old_config && report->old_config->node.seed != report->config->node.seed;
+	return report->old->caps.slots && report->old->seed != report->config->node.seed;
 }
 
 static double pool_share(const struct report *report, size_t old_index, size_t new_index)
