@@ -19,6 +19,7 @@ struct builder {
 	size_t len;
 	struct tree_node *root;
 	unsigned int documents;
+	size_t nodes;
 	struct open {
 		struct tree_node *node, *last;
 		bool key_next; /* of a map: the next node is a key */
@@ -335,6 +336,12 @@ static int on_alias(struct builder *b, const yaml_event_t *event)
 
 static int on_event(struct builder *b, const yaml_event_t *event)
 {
+	if (++b->nodes > TREE_NODES_MAX) {
+		diag_add(b->diag, DIAG_ERROR, loc_of(&event->start_mark, NULL), NULL,
+			 "more than %zu values and keys", TREE_NODES_MAX);
+		b->stopped = true;
+		return 0;
+	}
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (++b->documents > 1) {

@@ -575,3 +575,19 @@ Test(conf_bind, does_not_ask_an_l7_vip_with_routes_for_a_pool)
 		       "5:67: error: 'forward: l7' is not supported yet\n"
 		       "5:71: error: 'routes' is not supported yet\n");
 }
+
+Test(conf_bind, rejects_more_backends_than_a_slot_can_number)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	fprintf(out, HEAD "pools:\n  web:\n    backends:\n");
+	for (unsigned int i = 0; i < 16385; i++)
+		fprintf(out, "    - {address: 10.1.%u.%u}\n", i >> 8, i & 255);
+	fprintf(out, VIPS);
+	fclose(out);
+	conf_text_says(text,
+		       "5:5: error: 'backends' has 16385 items: at most 16384 are possible\n");
+	free(text);
+}
