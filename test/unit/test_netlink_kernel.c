@@ -483,6 +483,20 @@ Test(netlink_kernel, follows_a_neighbour_to_another_mac)
 	expect_mac(await("10.0.1.2", NEXTHOP_RESOLVED)->eth_dst, 2, 0, 0, 0, 0, 0x22);
 }
 
+Test(netlink_kernel, tells_when_the_kernel_refuses_an_entry_and_tries_again)
+{
+	run("ip route add 10.9.0.0/16 via inet6 fd00:1::2 dev v0");
+	/* Below 1280 bytes a device has no IPv6, hence no neighbours there (RFC 8200). */
+	run("ip link set v0 mtu 1200");
+	spin(50);
+	follow("10.9.8.7");
+	cr_assert_eq(get("10.9.8.7")->status, NEXTHOP_NEIGH_FAILED);
+	cr_assert_str_eq(get("10.9.8.7")->detail,
+			 "no neighbour entry for fd00:1::2: Invalid argument");
+	run("ip link set v0 mtu 1500 && ip addr add fd00:1::1/64 dev v0 nodad");
+	await("10.9.8.7", NEXTHOP_RESOLVED);
+}
+
 Test(netlink_kernel, uses_an_administrators_entry_as_it_is)
 {
 	run("ip neigh add 10.0.1.50 lladdr 02:00:00:00:00:50 dev v0 nud permanent");
