@@ -20,6 +20,8 @@ struct report {
 
 struct cached_share {
 	bool known;
+	bool kept; /* the pool is what it was: nothing moves from kept_index to it */
+	size_t kept_index;
 	size_t old_index;
 	double share;
 };
@@ -43,6 +45,8 @@ static double pool_share(const struct report *report, size_t old_index, size_t n
 
 	if (reseeded(report))
 		return 1;
+	if (cached->kept && cached->kept_index == old_index)
+		return 0;
 	if (cached->known && cached->old_index == old_index)
 		return cached->share;
 	cached->share = clamp_share(report->moved_share(report->ctx, old_index, new_index));
@@ -64,6 +68,22 @@ static double vip_share(const struct report *report, const struct plan_vip *vip)
 	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE)
 		return 1;
 	return pool_share(report, before->pool_id, after->pool_id);
+}
+
+/*
+ * Spares moved_share() the pools that stay as they are, and with them most of the work on a large
+ * configuration. Without the old config, "keep" does not say that the weights are the same.
+ */
+static void mark_kept_pools(struct report *report)
+{
+	for (size_t i = 0; report->old_config && i < report->plan->n_pools; i++) {
+		const struct plan_pool *pool = &report->plan->pools[i];
+
+		if (pool->kind != PLAN_KEEP)
+			continue;
+		report->cache[pool->new_index].kept = true;
+		report->cache[pool->new_index].kept_index = pool->old_index;
+	}
 }
 
 static json_t *text_or_null(const char *text)
@@ -250,6 +270,7 @@ json_t *plan_report(const struct plan *plan, const struct layout *old,
 
 	if (!report.cache)
 		return NULL;
+	mark_kept_pools(&report);
 	/* json_pack() takes the references that are left when one of them is NULL. */
 	result = json_pack("{s:b, s:s?, s:I, s:o, s:o, s:o}", "rebuild", (int)plan->rebuild,
 			   "rebuild_reason", plan->rebuild_reason, "n_changes",
