@@ -187,41 +187,69 @@ static bool same_interfaces(const struct conf_node *a, const struct conf_node *b
 	return true;
 }
 
-/* "interfaces eth0 → eth0 eth1, xdp_mode auto → native" */
-static void print_node(FILE *out, const struct conf_node *before, const struct conf_node *after)
+static const char *source_text(bool set, const struct lb_addr *address, char *buf)
 {
-	bool interfaces = !before || !same_interfaces(before, after);
+	return set ? addr_format(address, buf) : "by route";
+}
 
-	if (interfaces) {
-		fputs("interfaces ", out);
-		if (before) {
-			print_interfaces(out, before);
-			fputs(" → ", out);
-		}
+static void print_source(FILE *out, const char *family, bool had, const struct lb_addr *before,
+			 bool has, const struct lb_addr *after)
+{
+	char a[LB_ADDR_TEXT_MAX], b[LB_ADDR_TEXT_MAX];
+
+	if (had == has && (!has || addr_equal(before, after)))
+		return;
+	fprintf(out, ", tunnel source %s %s → %s", family, source_text(had, before, a),
+		source_text(has, after, b));
+}
+
+/* ", interfaces eth0 → eth0 eth1, xdp_mode auto → native"; nothing where nothing differs. */
+static void print_node_changes(FILE *out, const struct conf_node *before,
+			       const struct conf_node *after)
+{
+	if (!same_interfaces(before, after)) {
+		fputs(", interfaces ", out);
+		print_interfaces(out, before);
+		fputs(" → ", out);
 		print_interfaces(out, after);
 	}
-	if (!before)
-		fprintf(out, ", xdp_mode %s", mode_name(after->xdp_mode));
-	else if (before->xdp_mode != after->xdp_mode)
-		fprintf(out, "%sxdp_mode %s → %s", interfaces ? ", " : "",
-			mode_name(before->xdp_mode), mode_name(after->xdp_mode));
+	if (before->xdp_mode != after->xdp_mode)
+		fprintf(out, ", xdp_mode %s → %s", mode_name(before->xdp_mode),
+			mode_name(after->xdp_mode));
+	if (before->seed != after->seed)
+		fprintf(out, ", seed %llu → %llu", (unsigned long long)before->seed,
+			(unsigned long long)after->seed);
+	print_source(out, "IPv4", before->has_tunnel_source_v4, &before->tunnel_source_v4,
+		     after->has_tunnel_source_v4, &after->tunnel_source_v4);
+	print_source(out, "IPv6", before->has_tunnel_source_v6, &before->tunnel_source_v6,
+		     after->has_tunnel_source_v6, &after->tunnel_source_v6);
+}
+
+static void print_node(FILE *out, const struct conf_node *node)
+{
+	fputs(", interfaces ", out);
+	print_interfaces(out, node);
+	fprintf(out, ", xdp_mode %s", mode_name(node->xdp_mode));
 }
 
 static json_t *report_node(const struct report *report)
 {
+	const struct conf_node *after = &report->config->node;
 	char *text = NULL;
 	size_t size;
-	FILE *out;
+	FILE *out = open_memstream(&text, &size);
 	json_t *node;
 
-	if (!report->plan->node_changed)
-		return json_null();
-	out = open_memstream(&text, &size);
 	if (!out)
 		return NULL;
-	print_node(out, report->old_config ? &report->old_config->node : NULL,
-		   &report->config->node);
-	node = fclose(out) ? NULL : json_string(size ? text : "settings changed");
+	if (report->old_config)
+		print_node_changes(out, &report->old_config->node, after);
+	else if (report->plan->node_changed)
+		print_node(out, after);
+	if (fclose(out))
+		node = NULL;
+	else
+		node = size > 2 ? json_string(text + 2) : json_null(); /* after the first ", " */
 	free(text);
 	return node;
 }
