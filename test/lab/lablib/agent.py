@@ -81,6 +81,10 @@ class Agent:
         wait_until(ready, timeout, lambda: f"READY=1 from lb-agent, which says:\n"
                                            f"{self.process.log()}", interval=0.005)
 
+    def assert_running(self):
+        if not self.process.running():
+            raise RuntimeError(f"lb-agent is dead (exit code {self.process.returncode})")
+
     def kill9(self):
         self.process.kill()
 
@@ -134,6 +138,7 @@ class Agent:
     def wait_usable(self, n=None, timeout=10):
         """Until n backends (all, where None) are in use."""
         def usable():
+            self.assert_running()
             status = self.status()
             return status["backends_usable"] == (status["backends"] if n is None else n)
         wait_until(usable, timeout, lambda: f"usable backends; lbctl backends says:\n"
