@@ -84,7 +84,8 @@ static void table_load(struct table *table)
 /* The live half is the second; the first stays empty. */
 static void table_fill(struct table *table)
 {
-	const struct lb_control control = {LB_ABI_MAGIC, LB_ABI_VERSION, 1, 1, {0}};
+	const struct lb_control control = {
+	    .magic = LB_ABI_MAGIC, .abi = LB_ABI_VERSION, .active = 1, .generation = 1};
 	const struct lb_backend backend = {.flags = LB_BACKEND_READY, .ifindex = 1, .mtu = 1500};
 	const uint32_t disp_lines = table->n_buckets / LB_DISP_PER_LINE;
 

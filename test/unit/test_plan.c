@@ -115,12 +115,23 @@ Test(plan, the_same_config_changes_nothing)
 	change_close(&c);
 }
 
+Test(plan, an_adopting_agent_sees_that_the_maps_have_another_seed)
+{
+	struct change c = change_open();
+
+	c.after->node.seed = 99;
+	c.plan = fixture_plan(c.layout, NULL, c.after);
+	cr_expect_eq(c.plan->n_changes, 1);
+	cr_expect(c.plan->rebuild);
+	cr_expect_eq(c.plan->layout->seed, 99);
+	change_close(&c);
+}
+
 Test(plan, an_adopting_agent_compares_layouts_alone)
 {
 	struct change c = change_open();
 
 	c.after->pools[0].backends[0].weight = 7;
-	c.after->node.seed = 99;
 	c.plan = fixture_plan(c.layout, NULL, c.after);
 	cr_expect_eq(c.plan->n_changes, 0);
 	cr_expect_not(c.plan->rebuild);
