@@ -289,6 +289,10 @@ int cmd_plan(const struct lbctl *lb, const struct lbctl_args *args)
 	json_t *plan = NULL;
 	int r = EXIT_OK;
 
+	if (from && !strcmp(from, "-") && !strcmp(args->arg[0], "-")) {
+		fputs("lbctl: plan: only one of the two files can be standard input\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (from)
 		plan = compare_files(lb, from, args->arg[0]);
 	else
