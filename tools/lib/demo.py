@@ -116,7 +116,6 @@ class Demo:
         interface = status["interfaces"][0]
         screen.check(f"XDP is attached to lb0 ({interface['mode']}), {took:.0f} ms after the start",
                      interface["attached"])
-        self.stay = self.ports_that_stay()
         self.lbctl("backends")
 
     def wait_healthy(self):
@@ -192,6 +191,7 @@ class Demo:
         screen, site = self.screen, self.site
         name = self.names[REMOVED]
         screen.step(f"{name} is removed by a reload, while downloads and requests run")
+        self.stay = self.ports_that_stay()
         others = [n for n in self.names if n != name]
         downloads = []
         for vip, address in self.vips.items():

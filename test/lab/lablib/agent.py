@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from . import config, paths
-from .wait import wait_until
+from .wait import Hopeless, wait_until
 
 
 class CtlError(AssertionError):
@@ -76,14 +76,14 @@ class Agent:
                 if "READY=1" in self._notify.recv(4096).decode().split("\n"):
                     return True
             if not self.process.running():
-                raise RuntimeError(f"it ended with exit code {self.process.returncode}")
+                raise Hopeless(f"it ended with exit code {self.process.returncode}")
             return False
         wait_until(ready, timeout, lambda: f"READY=1 from lb-agent, which says:\n"
                                            f"{self.process.log()}", interval=0.005)
 
     def assert_running(self):
         if not self.process.running():
-            raise RuntimeError(f"lb-agent is dead (exit code {self.process.returncode})")
+            raise Hopeless(f"lb-agent is dead (exit code {self.process.returncode})")
 
     def kill9(self):
         self.process.kill()
