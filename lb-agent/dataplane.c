@@ -200,9 +200,10 @@ out:
 
 static int open_directory(struct dataplane *dp, const char *dir, struct err *err)
 {
+	bool made = mkdir(dir, 0700) == 0;
 	struct statfs fs;
 
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return err_set(err, -errno, "cannot make %s: %s%s", dir, strerror(errno),
 			       errno == ENOENT || errno == EPERM
 				   ? "; is a bpffs mounted? (mount -t bpf bpf /sys/fs/bpf)"
@@ -213,7 +214,8 @@ static int open_directory(struct dataplane *dp, const char *dir, struct err *err
 	if (fstatfs(dp->dir_fd, &fs))
 		return err_set(err, -errno, "%s: %s", dir, strerror(errno));
 	if ((uint32_t)fs.f_type != BPF_FS_MAGIC) {
-		rmdir(dir); /* just the empty one that was made above, if at all */
+		if (made)
+			rmdir(dir);
 		return err_set(err, -ENODEV,
 			       "%s is not in a bpffs: mount one (mount -t bpf bpf /sys/fs/bpf)",
 			       dir);

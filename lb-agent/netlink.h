@@ -16,9 +16,10 @@ struct netlink; /* opaque */
 
 /*
  * Our neighbour entries carry this value in NDA_PROTOCOL, so that teardown finds exactly them.
- * (rtnetlink(7) protocol numbers; 0xbd is assigned to nobody in rtnetlink.h or rt_protos.)
+ * The number space is that of routing protocols; 0x53 (83, 'S') is assigned to nobody in
+ * linux/rtnetlink.h, iproute2's rt_protos or FRR.
  */
-#define NETLINK_PROTOCOL 0xbd
+#define NETLINK_PROTOCOL 0x53
 
 struct netlink_ops {
 	/* The next hop of each of these destinations is another than before. Called from the event

@@ -20,7 +20,8 @@ uint32_t svctable_buckets(size_t n_services); /* >= 16 */
 /*
  * Places `services` into `ret_lines[n_lines]` and fills `ret_disp[n_buckets]`; every other line is
  * zeroed. n_lines and n_buckets are powers of two. -ENOSPC: no placement was found, try more lines;
- * -EEXIST: two services have the same key; -ENOMEM.
+ * -EEXIST: two services have the same key; -EINVAL: a size that is no power of two, or a service
+ * with proto 0; -ENOMEM. The result does not depend on the order of `services`.
  */
 int svctable_build(const struct lb_service *services, size_t n_services,
 		   struct lb_service *ret_lines, uint32_t n_lines, uint32_t *ret_disp,

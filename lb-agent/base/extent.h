@@ -21,7 +21,7 @@ void extent_free(struct extent_pool *pool);
 struct extent_pool *extent_clone(const struct extent_pool *pool);
 
 /* First free run of `count` (> 0) ids that starts at a multiple of `align` (> 0).
- * -ENOSPC: none; -ENOMEM. */
+ * -ENOSPC: none; -EINVAL: count or align is 0; -ENOMEM. */
 int extent_alloc(struct extent_pool *pool, uint32_t count, uint32_t align, uint32_t *ret_first);
 /* Takes a given run. -EEXIST: part of it is taken; -ERANGE: outside the capacity; -ENOMEM. */
 int extent_claim(struct extent_pool *pool, uint32_t first, uint32_t count);

@@ -21,33 +21,81 @@ struct binder {
 static int bind_value(struct binder *b, const struct schema_field *field,
 		      const struct tree_node *node, struct diag_loc owner, struct value *value);
 
+/* The only required key of an object, or NULL. */
+static const struct schema_field *sole_required(const struct schema_object *object)
+{
+	const struct schema_field *sole = NULL;
+
+	for (size_t i = 0; i < object->n_values; i++) {
+		if (!object->fields[i].required)
+			continue;
+		if (sole)
+			return NULL;
+		sole = &object->fields[i];
+	}
+	return sole;
+}
+
+static bool has_required(const struct schema_object *object)
+{
+	for (size_t i = 0; i < object->n_values; i++)
+		if (object->fields[i].required)
+			return true;
+	return false;
+}
+
+static void no_value(struct binder *b, const struct schema_field *field, struct diag_loc loc)
+{
+	char wants[200], hint[280];
+
+	if (field->type == SCHEMA_NAMED ||
+	    (field->type == SCHEMA_OBJECT && !has_required(field->object)))
+		snprintf(hint, sizeof(hint), "write '%.64s: {}' for one without keys", field->name);
+	else if (field->type == SCHEMA_LIST && field->min == 0)
+		snprintf(hint, sizeof(hint), "write '%.64s: []' for an empty list", field->name);
+	else
+		snprintf(hint, sizeof(hint), "it wants %s",
+			 scalar_wants(field, wants, sizeof(wants)));
+	diag_add(b->diag, DIAG_ERROR, loc, hint, "'%s' has no value", field->name);
+}
+
+static void wrong_type_hint(const struct schema_field *field, const struct tree_node *node,
+			    char *hint, size_t size)
+{
+	bool address = field->type == SCHEMA_ADDRESS || field->type == SCHEMA_ADDRESS_V6;
+	const struct schema_field *key;
+
+	hint[0] = '\0';
+	if (address && node->kind != TREE_TEXT && node->flow) {
+		snprintf(hint, size, "IPv6 addresses are put in quotes: \"2001:db8::53\"");
+	} else if (node->kind == TREE_TEXT && node->n < 60) {
+		if (field->type == SCHEMA_LIST && field->item->type != SCHEMA_OBJECT)
+			snprintf(hint, size, "write '%s: [%s]'", field->name, node->text);
+		key = field->type == SCHEMA_OBJECT ? sole_required(field->object) : NULL;
+		if (key && key->type != SCHEMA_LIST)
+			snprintf(hint, size, "write '{%s: %s}'", key->name, node->text);
+	}
+}
+
 static void wrong_type(struct binder *b, const struct schema_field *field,
 		       const struct tree_node *node, struct diag_loc loc)
 {
-	char wants[200], hint[240] = "";
+	char wants[200], hint[240];
 
-	scalar_wants(field, wants, sizeof(wants));
 	if (node->kind == TREE_TEXT && node->n == 0 && !node->quoted) {
-		if (field->type == SCHEMA_OBJECT || field->type == SCHEMA_NAMED)
-			snprintf(hint, sizeof(hint), "write '%s: {}' for one without keys",
-				 field->name);
-		diag_add(b->diag, DIAG_ERROR, loc, hint[0] ? hint : NULL, "'%s' has no value",
-			 field->name);
+		no_value(b, field, loc);
 		return;
 	}
-	if (node->kind == TREE_MAP && node->flow &&
-	    (field->type == SCHEMA_ADDRESS || field->type == SCHEMA_ADDRESS_V6))
-		snprintf(hint, sizeof(hint), "put IPv6 addresses in quotes: \"2001:db8::53\"");
-	else if (field->type == SCHEMA_LIST && field->item->type != SCHEMA_OBJECT &&
-		 node->kind == TREE_TEXT && node->n < 60)
-		snprintf(hint, sizeof(hint), "write '%s: [%s]'", field->name, node->text);
+	wrong_type_hint(field, node, hint, sizeof(hint));
 	diag_add(b->diag, DIAG_ERROR, node->loc, hint[0] ? hint : NULL, "'%s' wants %s, found %s",
 		 field->name, scalar_wants(field, wants, sizeof(wants)), tree_kind_name(node));
 }
 
-static void unknown_key(struct binder *b, const struct schema_object *schema,
-			const struct tree_node *key)
+/* Returns the key that was probably meant, or NULL. */
+static const struct schema_field *unknown_key(struct binder *b, const struct schema_object *schema,
+					      const struct tree_node *key)
 {
+	const struct schema_field *nearest = NULL;
 	unsigned int best = DIAG_FAR;
 	char hint[400] = "";
 	size_t used;
@@ -57,16 +105,19 @@ static void unknown_key(struct binder *b, const struct schema_object *schema,
 
 		if (distance < best) {
 			best = distance;
-			snprintf(hint, sizeof(hint), "did you mean '%s'?", schema->fields[i].name);
+			nearest = &schema->fields[i];
 		}
 	}
-	if (best == DIAG_FAR) {
+	if (nearest) {
+		snprintf(hint, sizeof(hint), "did you mean '%s'?", nearest->name);
+	} else {
 		used = (size_t)snprintf(hint, sizeof(hint), "the keys of %s are: ", schema->title);
 		for (size_t i = 0; i < schema->n_values && used < sizeof(hint); i++)
 			used += (size_t)snprintf(hint + used, sizeof(hint) - used, "%s%s",
 						 i ? ", " : "", schema->fields[i].name);
 	}
 	diag_add(b->diag, DIAG_ERROR, key->loc, hint, "unknown key '%.60s'", key->text);
+	return nearest;
 }
 
 static void missing_key(struct binder *b, const struct object *object,
@@ -74,7 +125,7 @@ static void missing_key(struct binder *b, const struct object *object,
 {
 	char wants[200], hint[280];
 
-	snprintf(hint, sizeof(hint), "'%s' is %s", field->name,
+	snprintf(hint, sizeof(hint), "add '%s: ...', %s", field->name,
 		 scalar_wants(field, wants, sizeof(wants)));
 	if (object->name)
 		diag_add(b->diag, DIAG_ERROR, object->loc, hint, "pool '%.64s' lacks the key '%s'",
@@ -84,9 +135,19 @@ static void missing_key(struct binder *b, const struct object *object,
 			 object->schema->title, field->name);
 }
 
+/* A mapping while it is read. */
+struct reading {
+	struct object *object;
+	struct diag_loc key_locs[SCHEMA_FIELDS_MAX]; /* of each field's key; line 0: not seen */
+	bool excused[SCHEMA_FIELDS_MAX];	     /* seen under a misspelt key */
+	bool incomplete;			     /* what it lacks may be in a key for later */
+};
+
 /* What is not in the file: the default, or the complaint that there must be something. */
-static int fill_rest(struct binder *b, struct object *object)
+static int fill_rest(struct binder *b, const struct reading *r)
 {
+	struct object *object = r->object;
+
 	for (size_t i = 0; i < object->schema->n_values; i++) {
 		const struct schema_field *field = &object->schema->fields[i];
 		struct value *value = &object->v[i];
@@ -97,7 +158,8 @@ static int fill_rest(struct binder *b, struct object *object)
 			continue;
 		value->loc = object->loc;
 		if (field->required) {
-			missing_key(b, object, field);
+			if (!r->incomplete && !r->excused[i])
+				missing_key(b, object, field);
 			value->state = VALUE_BAD;
 		} else if (field->standard) {
 			node = (struct tree_node){.kind = TREE_TEXT,
@@ -111,38 +173,38 @@ static int fill_rest(struct binder *b, struct object *object)
 	return 0;
 }
 
-static int bind_key(struct binder *b, struct object *object, struct diag_loc *key_locs,
-		    const struct tree_node *key, const struct tree_node *node)
+static int bind_key(struct binder *b, struct reading *r, const struct tree_node *key,
+		    const struct tree_node *node)
 {
+	const struct schema_object *schema = r->object->schema;
 	const struct schema_field *field;
-	struct value *value;
 	char hint[64];
 	size_t i;
 
 	if (key->kind != TREE_TEXT)
 		return 0;
-	field = schema_find(object->schema, key->text);
+	field = schema_find(schema, key->text);
 	if (!field) {
-		unknown_key(b, object->schema, key);
+		field = unknown_key(b, schema, key);
+		if (field)
+			r->excused[field - schema->fields] = true;
 		return 0;
 	}
 	if (field->later) {
 		diag_add(b->diag, DIAG_ERROR, key->loc, NULL, "'%s' is not supported yet",
 			 field->name);
+		r->incomplete = true;
 		return 0;
 	}
-	i = (size_t)(field - object->schema->fields);
-	value = &object->v[i];
-	if (key_locs[i].line) {
-		snprintf(hint, sizeof(hint), "it was first given in line %u", key_locs[i].line);
+	i = (size_t)(field - schema->fields);
+	if (r->key_locs[i].line) {
+		snprintf(hint, sizeof(hint), "it was first given in line %u", r->key_locs[i].line);
 		diag_add(b->diag, DIAG_ERROR, key->loc, hint, "duplicate key '%s'", field->name);
 		return 0;
 	}
-	key_locs[i] = key->loc;
-	return bind_value(b, field, node, key->loc, value);
+	r->key_locs[i] = key->loc;
+	return bind_value(b, field, node, key->loc, &r->object->v[i]);
 }
-
-#define FIELDS_MAX 32 /* test_schema.c holds every object to it */
 
 static int bind_object(struct binder *b, const struct schema_object *schema,
 		       const struct tree_node *map, struct diag_loc loc, const char *name,
@@ -150,19 +212,19 @@ static int bind_object(struct binder *b, const struct schema_object *schema,
 {
 	struct object *object =
 	    arena_alloc(b->arena, sizeof(*object) + schema->n_values * sizeof(struct value));
-	struct diag_loc key_locs[FIELDS_MAX] = {0};
+	struct reading reading = {.object = object};
 
 	if (!object)
 		return -ENOMEM;
 	*object = (struct object){.schema = schema, .loc = loc, .name = name};
 	for (const struct tree_node *key = map->first; key; key = key->next->next) {
-		int err = bind_key(b, object, key_locs, key, key->next);
+		int err = bind_key(b, &reading, key, key->next);
 
 		if (err)
 			return err;
 	}
 	*ret_object = object;
-	return fill_rest(b, object);
+	return fill_rest(b, &reading);
 }
 
 /* Whether the name is good and new; its place is kept in `names`. 0, -EINVAL (said) or -ENOMEM. */
@@ -195,6 +257,11 @@ static int bind_named(struct binder *b, const struct schema_field *field,
 {
 	struct index *names = index_new();
 	int err = names ? 0 : -ENOMEM;
+
+	if (map->n > field->max)
+		diag_add(b->diag, DIAG_ERROR, map->loc, NULL,
+			 "'%s' has %u entries: at most %" PRIu64 " are possible", field->name,
+			 map->n, field->max);
 
 	value->list.items = arena_array(b->arena, map->n, sizeof(struct value));
 	if (!value->list.items)

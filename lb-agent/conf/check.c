@@ -15,8 +15,9 @@
 #include "conf/index.h"
 #include "conf/scalar.h"
 
-#define SUGGESTIONS_MAX 100 /* each looks at every pool's name; more errors than that aren't read  \
-			     */
+#define SUGGESTIONS_MAX                                                                            \
+	100 /* each looks at every pool's name; more errors than that aren't read                  \
+	     */
 
 struct checker {
 	struct arena *arena;

@@ -156,6 +156,25 @@ const char *scalar_format_duration(uint64_t ms, char *buf, size_t size)
 	return buf;
 }
 
+/* A number without a unit: the units with which it is in the range. */
+static void suggest_unit(const struct schema_field *f, const struct tree_node *node,
+			 struct complaint *c)
+{
+	uint64_t number = 0;
+	bool s, ms;
+
+	if (!read_decimal(node->text, node->n, &number))
+		number = 0;
+	s = number >= (f->min + 999) / 1000 && number <= f->max / 1000;
+	ms = number >= f->min && number <= f->max;
+	if (s && ms)
+		hint(c, "did you mean '%ss' or '%sms'?", node->text, node->text);
+	else if (s || ms)
+		hint(c, "did you mean '%s%s'?", node->text, s ? "s" : "ms");
+	else
+		hint(c, "a whole number and one of ms, s, m, h: 500ms, 2s, 1m");
+}
+
 static bool parse_duration(const struct schema_field *f, const struct tree_node *node,
 			   struct value *v, struct complaint *c)
 {
@@ -168,7 +187,7 @@ static bool parse_duration(const struct schema_field *f, const struct tree_node 
 		if (strcmp(unit, units[i].name) == 0)
 			scale = units[i].ms;
 	if (digits > 0 && *unit == '\0') {
-		hint(c, "did you mean '%ss', or '%sms'?", shown(node, buf), shown(node, buf));
+		suggest_unit(f, node, c);
 		return complain(c, "'%s' wants a unit: %s", f->name, shown(node, buf));
 	}
 	if (digits == 0 || scale == 0) {

@@ -369,9 +369,8 @@ static const struct schema_field root_fields[] = {
 		   .required = true,
 		   .max = 1000000,
 		   .item = &vip_item,
-		   .help = "The services that clients see; '[]' for none. The key must be there: "
-			   "a file that was cut short is refused, not taken for one that ends "
-			   "every service."},
+		   .help = "The services that clients see; '[]' for none. The key must be "
+			   "there, so that no service ends for want of a line."},
     LATER("filters"),
     LATER("metrics"),
 };

@@ -54,6 +54,8 @@ struct schema_field {
 	const char *help; /* plain text, sentences */
 };
 
+#define SCHEMA_FIELDS_MAX 32 /* of one object */
+
 struct schema_object {
 	const char *title; /* "a backend", for messages and documents */
 	const struct schema_field *fields;

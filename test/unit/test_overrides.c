@@ -146,7 +146,7 @@ Test(overrides, a_damaged_file_is_refused_with_its_place_and_kept)
 
 Test(overrides, a_full_disk_leaves_the_set_as_it_was)
 {
-	struct override o = {.pool = "web", .address = address("10.0.1.12"), .drain = true};
+	struct override o = {.pool = (char *)"web", .address = address("10.0.1.12"), .drain = true};
 	struct lb_addr a = address("10.0.1.11");
 	char moved[80];
 

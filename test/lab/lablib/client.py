@@ -16,8 +16,8 @@ import time
 from .lab import family
 from .wait import wait_until
 
-# The kernel sends a lost SYN again after one second (RFC 6298): a request that took longer than this
-# lost a packet on the way, even though it succeeded.
+# The kernel sends a lost SYN again after one second (RFC 6298): a request that took longer than
+# this lost a packet on the way, even though it succeeded.
 RETRANSMIT_S = 0.9
 
 
@@ -292,7 +292,7 @@ class RequestStream(_Thread):
 
 
 class UdpStream(_Thread):
-    """Numbered datagrams on several flows; every one must come back, from the flow's one backend."""
+    """Numbered datagrams on several flows, echoed by name; counts what does not come back."""
 
     def __init__(self, ns, address, port, flows=16, first_port=40000, interval=0.002):
         super().__init__(ns)

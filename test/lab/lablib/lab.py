@@ -19,9 +19,10 @@ The router sends the VIPs' prefixes to the box; the backends' default route is t
 replies go straight back to the client and never through the box (direct server return). The
 segment of the backends has an MTU of 1600, the client's network 1500, so that encapsulation fits.
 
-Two habits of veth matter (both are about XDP, see veth.c): checksums must be complete when a frame
-enters an XDP program, so transmit checksum offload is off on every end; and a frame sent by
-XDP_TX or redirect is dropped unless the receiving end has GRO or an XDP program, so GRO is on there.
+Two habits of veth matter: checksums must be complete when a frame enters an XDP program, so
+transmit checksum offload is off on every end; and a frame that XDP_TX or a redirect sends into a
+veth is dropped unless the receiving end takes XDP frames, so an empty XDP program sits there. (GRO
+on the receiving end enables it too, but was seen to lose frames.)
 """
 
 import atexit
@@ -35,7 +36,7 @@ import signal
 import subprocess
 import tempfile
 
-from . import netns
+from . import bpf, netns
 from .backend import Backend
 from .netns import Namespace
 from .process import Process
@@ -113,11 +114,13 @@ class Lab:
             if ns is self.router:
                 devices = [port for _, _, port, _ in links]
             ns.run("sh", "-c", " && ".join(
-                f"ethtool -K {d} tx off gro on >/dev/null" for d in devices))
+                f"ethtool -K {d} tx off >/dev/null" for d in devices))
         self._wire_router([port for _, _, port, _ in links])
+        self._receive_xdp_frames(port for ns, _, port, _ in links if ns is self.box)
         self._wire_box()
         self.client.ip("link set eth0 up",
-                       f"addr add {CLIENT_V4}/24 dev eth0", f"addr add {CLIENT_V6}/64 dev eth0 nodad",
+                       f"addr add {CLIENT_V4}/24 dev eth0",
+                       f"addr add {CLIENT_V6}/64 dev eth0 nodad",
                        "route add default via 10.77.0.1", "route add ::/0 via fd77::1")
 
     def _wire_router(self, ports):
@@ -136,6 +139,12 @@ class Lab:
         for prefix in VIP_PREFIXES:
             six = ":" in prefix
             self.router.ip(f"route add {prefix} via {via6 if six else via4}")
+
+    def _receive_xdp_frames(self, ports):
+        pin = os.path.join(self.bpffs, "lab_pass")
+        bpf.pin_xdp(pin)
+        for port in ports:
+            self.router.run("bpftool", "net", "attach", "xdpdrv", "pinned", pin, "dev", port)
 
     def _wire_box(self):
         segment = "lb0"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Polling: a lab waits for the state that it expects, and says what it saw where that never comes."""
+"""Polling: a lab waits for the state it expects, and says what it saw where that never comes."""
 
 import time
 
@@ -11,8 +11,8 @@ class Timeout(AssertionError):
 def wait_until(fn, timeout, what, interval=0.02):
     """Calls fn() until it returns something true, and returns that.
 
-    An exception of fn() counts as "not yet" and is shown if the time runs out. `what` completes the
-    sentence "waited N s for …"; it may be a function, called at the end, to show what was seen last.
+    An exception of fn() counts as "not yet" and is shown if the time runs out. `what` completes
+    the sentence "waited N s for …"; it may be a function, called at the end, that shows more.
     """
     deadline = time.monotonic() + timeout
     error = None

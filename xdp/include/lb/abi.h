@@ -91,9 +91,12 @@ enum lb_backend_flag {
  * lb_backends: one backend, one cache line. The two Ethernet words are written by the agent with
  * one 64-bit store each, so a packet never sees half a MAC address.
  *
- * The outer header is a template: length (IPv4 tot_len, IPv6 payload_len), IPv4 checksum and the
- * traffic class are zero in it and filled in per packet. It is prepared whatever the VIPs' forward
- * modes are, since its destination also says which backend the line belongs to.
+ * The outer header is a template. Zero in it, and filled in per packet: the length (IPv4 tot_len,
+ * IPv6 payload_len), the protocol (IPv4 protocol, IPv6 next header: it is the inner packet's
+ * family), the traffic class, the IPv4 checksum, the IPv6 flow label. The rest is the agent's:
+ * version, IPv4 ihl 5, id 0 and "don't fragment", TTL or hop limit, both addresses. It is prepared
+ * whatever the VIPs' forward modes are, since its destination also says which backend the line
+ * belongs to.
  */
 struct lb_backend {
 	__u8 eth_dst[6];    /* next hop's MAC */
