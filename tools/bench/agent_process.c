@@ -104,7 +104,7 @@ static int open_notify(struct err *err)
 }
 
 /* In the child; no return. */
-static void exec_agent(int binary, pid_t parent, char *const argv[])
+static void exec_agent(int binary, pid_t parent, const char *const argv[])
 {
 	int log = open(LOG_PATH, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
@@ -115,12 +115,14 @@ static void exec_agent(int binary, pid_t parent, char *const argv[])
 		dup2(log, STDOUT_FILENO);
 		dup2(log, STDERR_FILENO);
 	}
-	fexecve(binary, argv, environ);
+	/* exec does not change its arguments; the prototype is older than const. */
+	fexecve(binary, (char *const *)argv, environ);
 	fprintf(stderr, "cannot be run: %s\n", strerror(errno));
 	_exit(127);
 }
 
-static int spawn(int binary, char *const argv[], struct agent_process *ret_agent, struct err *err)
+static int spawn(int binary, const char *const argv[], struct agent_process *ret_agent,
+		 struct err *err)
 {
 	pid_t self = getpid(), pid = fork();
 
@@ -209,8 +211,8 @@ static int wait_ready(struct agent_process *agent, int notify, double begun, dou
 int agent_process_start(int binary, const char *config, struct agent_process **ret_agent,
 			double *ret_ready_ms, struct err *err)
 {
-	char *const argv[] = {"lb-agent", "--config", (char *)config, "--socket", SOCKET_PATH,
-			      "--bpffs",  RIG_PINS,   "--state-dir",  STATE_DIR,  NULL};
+	const char *const argv[] = {"lb-agent", "--config", config,	   "--socket", SOCKET_PATH,
+				    "--bpffs",	RIG_PINS,   "--state-dir", STATE_DIR,  NULL};
 	struct agent_process *agent = calloc(1, sizeof(*agent));
 	int notify = open_notify(err), r = notify < 0 ? notify : 0;
 	double begun;
@@ -249,7 +251,7 @@ void agent_process_kill(struct agent_process *agent)
 
 int agent_process_teardown(int binary, struct err *err)
 {
-	char *const argv[] = {"lb-agent", "--teardown", "--bpffs", RIG_PINS, NULL};
+	const char *const argv[] = {"lb-agent", "--teardown", "--bpffs", RIG_PINS, NULL};
 	struct agent_process agent = {0};
 	char words[300];
 	int r = spawn(binary, argv, &agent, err);

@@ -96,7 +96,7 @@ static int wait_idle(struct agent_process *agent, double *ret_at_ms, double *ret
 static int start_first(const struct control *control, struct agent_process **ret_agent,
 		       struct err *err)
 {
-	double begun = bench_now_ms(), ready, settled, cpu, usable;
+	double begun = bench_now_ms(), ready = 0, settled = 0, cpu = 0, usable;
 	int r = agent_process_start(control->binary, CONFIG, ret_agent, &ready, err);
 
 	if (r)
@@ -221,7 +221,7 @@ static int measure_memory(const struct control *control, struct agent_process *a
 			  struct err *err)
 {
 	struct agent_memory memory = {0};
-	json_int_t maps;
+	json_int_t maps = 0;
 	int r = agent_process_memory(agent, &memory, err);
 
 	if (!r)
@@ -247,7 +247,7 @@ static int measure_peak(const struct control *control, struct agent_process *age
 static int measure_adoption(const struct control *control, struct agent_process **agent,
 			    struct err *err)
 {
-	json_int_t before, after;
+	json_int_t before = 0, after;
 	json_t *status = NULL;
 	double ready;
 	int r = status_integer(*agent, "generation", &before, err);
@@ -311,7 +311,7 @@ int control_measure_small(const struct control *control, struct err *err)
 {
 	struct control small = *control;
 	struct agent_process *agent = NULL;
-	json_int_t maps;
+	json_int_t maps = 0;
 	double ready;
 	int r, torn;
 

@@ -127,7 +127,7 @@ int ctl_client_command(const char *socket_path, const char *command, json_t *arg
 {
 	char *line = request_line(command, args), *reply = NULL;
 	size_t len = 0;
-	double ms;
+	double ms = 0;
 	int r;
 
 	if (!line)

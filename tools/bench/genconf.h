@@ -16,7 +16,7 @@
 
 #define GENCONF_VIPS_MAX     100000u
 #define GENCONF_BACKENDS_MAX 1000000u
-#define GENCONF_NAME_MAX     24
+#define GENCONF_NAME_MAX     32
 
 /* Where the backends are; the rig routes these. */
 #define GENCONF_BACKENDS_V4 "10.0.0.0/8"
