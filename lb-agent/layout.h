@@ -37,6 +37,8 @@ struct layout_backend {
 	enum layout_id_state state;
 };
 
+/* The runs are taken in the extents exactly as they stand here: slot_count slots from first_slot,
+ * backend_cap lines from first_backend. */
 struct layout_pool {
 	char name[LB_NAME_MAX];
 	uint32_t first_slot, slot_count; /* slot_count 0: none yet */
@@ -69,6 +71,7 @@ struct layout {
 struct layout *layout_new(const struct layout_caps *caps);
 void layout_free(struct layout *layout);
 
+/* The find functions look at one entry after the other; plan_make() has its own index. */
 const struct layout_pool *layout_find_pool(const struct layout *layout, const char *name);
 const struct layout_vip *layout_find_vip(const struct layout *layout, const struct lb_addr *address,
 					 uint16_t port, uint8_t proto);

@@ -34,10 +34,11 @@
 /* Events come in bursts (a route, its address, the rule …): wait for the rest of a burst. */
 #define BATCH_US 5000
 /* Packets read at one go, so that a flood of events cannot hold the loop forever. */
-#define PACKETS_MAX   65536
-#define RETRY_S	      1 /* after a failed request */
-#define NEIGH_RETRY_S 5 /* after the kernel refused neighbour entries (table full) */
-#define DUMP_ATTEMPTS 5
+#define PACKETS_MAX	65536
+#define RETRY_S		1   /* after a failed request */
+#define NEIGH_RETRY_S	5   /* after the kernel refused neighbour entries (table full) */
+#define NEIGH_RETRY_MAX 256 /* entries at a time: a full table may stay full */
+#define DUMP_ATTEMPTS	5
 
 struct netlink {
 	const struct netlink_ops *ops;
@@ -49,8 +50,9 @@ struct netlink {
 	struct link_table links;
 	struct neigh_table *neighbours;
 	struct destination_set set;
-	size_t *asking; /* indices of the destinations that are being asked for */
-	bool resync;	/* events were lost, or could not be taken in */
+	size_t neigh_errors; /* entries that the kernel refused, at the last look */
+	size_t *asking;	     /* indices of the destinations that are being asked for */
+	bool resync;	     /* events were lost, or could not be taken in */
 	bool link_changed;
 	bool requery_v4, requery_v6; /* every destination of the family */
 };
@@ -409,6 +411,18 @@ static void report(struct netlink *netlink)
 	free(changed);
 }
 
+/* As long as that helps, the next ones follow at once. */
+static void schedule_neigh_retry(struct netlink *netlink)
+{
+	size_t errors = neigh_table_errors(netlink->neighbours);
+
+	if (errors && errors < netlink->neigh_errors)
+		schedule(netlink->neigh_retry, 0, BATCH_US);
+	else if (errors)
+		schedule(netlink->neigh_retry, NEIGH_RETRY_S, 0);
+	netlink->neigh_errors = errors;
+}
+
 static void on_batch(evutil_socket_t fd, short what, void *ctx)
 {
 	struct netlink *netlink = ctx;
@@ -418,8 +432,7 @@ static void on_batch(evutil_socket_t fd, short what, void *ctx)
 		netlink->resync = true;
 		schedule(netlink->batch, RETRY_S, 0);
 	}
-	if (neigh_table_has_errors(netlink->neighbours))
-		schedule(netlink->neigh_retry, NEIGH_RETRY_S, 0);
+	schedule_neigh_retry(netlink);
 	report(netlink);
 }
 
@@ -427,8 +440,8 @@ static void on_neigh_retry(evutil_socket_t fd, short what, void *ctx)
 {
 	struct netlink *netlink = ctx;
 
-	if (neigh_table_retry(netlink->neighbours))
-		schedule(netlink->batch, 0, BATCH_US);
+	neigh_table_retry(netlink->neighbours, NEIGH_RETRY_MAX);
+	schedule(netlink->batch, 0, BATCH_US);
 }
 
 /* The object */

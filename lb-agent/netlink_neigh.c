@@ -314,27 +314,19 @@ static int build_neigh(struct nl_msg *message, int type, int flags, const struct
 	return nla_put(message, NDA_DST, (int)len, raw) < 0 ? -ENOMEM : 0;
 }
 
-static int build_dump(struct nl_msg *message)
-{
-	const struct ndmsg ndm = {.ndm_family = AF_UNSPEC};
-
-	if (!nlmsg_put(message, 0, 0, RTM_GETNEIGH, sizeof(ndm), 0))
-		return -ENOMEM;
-	memcpy(nlmsg_data(nlmsg_hdr(message)), &ndm, sizeof(ndm));
-	return 0;
-}
-
 static int dump(struct netlink_requester *requester,
 		void (*entry)(void *ctx, const struct nlmsghdr *message), void *ctx)
 {
 	struct nl_msg *message = nlmsg_alloc_size(NETLINK_REQUEST_BYTES);
-	int ret;
+	struct ndmsg ndm = {.ndm_family = AF_UNSPEC};
+	int ret = -ENOMEM;
 
 	if (!message)
 		return -ENOMEM;
-	ret = build_dump(message);
-	if (ret == 0)
+	if (nlmsg_put(message, 0, 0, RTM_GETNEIGH, sizeof(ndm), 0)) {
+		memcpy(nlmsg_data(nlmsg_hdr(message)), &ndm, sizeof(ndm));
 		ret = netlink_request_dump(requester, message, entry, ctx);
+	}
 	nlmsg_free(message);
 	return ret;
 }
@@ -551,27 +543,23 @@ int neigh_table_settle(struct neigh_table *table)
 	return ret;
 }
 
-bool neigh_table_retry(struct neigh_table *table)
+void neigh_table_retry(struct neigh_table *table, size_t max)
 {
-	bool any = false;
-
-	for (size_t i = 0; i < table->n_buckets && table->n_errors; i++) {
-		for (struct neigh_entry *entry = table->buckets[i]; entry; entry = entry->next) {
+	for (size_t i = 0; i < table->n_buckets && max && table->n_errors; i++) {
+		for (struct neigh_entry *entry = table->buckets[i]; entry && max;
+		     entry = entry->next) {
 			if (!entry->last.neigh.error)
 				continue;
-			any = true;
-			entry->last.neigh.error = 0;
-			table->n_errors--;
-			note_change(table, entry);
+			set_error(table, entry, 0);
 			enqueue(table, entry);
+			max--;
 		}
 	}
-	return any;
 }
 
-bool neigh_table_has_errors(const struct neigh_table *table)
+size_t neigh_table_errors(const struct neigh_table *table)
 {
-	return table->n_errors > 0;
+	return table->n_errors;
 }
 
 void neigh_table_clear_changes(struct neigh_table *table)
@@ -581,11 +569,6 @@ void neigh_table_clear_changes(struct neigh_table *table)
 		table->changes.entries[i]->listed = false;
 	}
 	table->changes.n = 0;
-}
-
-bool neigh_table_has_changes(const struct neigh_table *table)
-{
-	return table->changes.n > 0;
 }
 
 int neigh_teardown(struct netlink_requester *requester)

@@ -54,13 +54,13 @@ void neigh_table_sweep(struct neigh_table *table);
 /* Tells the kernel what was wanted and given up. */
 int neigh_table_settle(struct neigh_table *table);
 
-/* Entries that the kernel refused to make, to be tried again: true if there are any. */
-bool neigh_table_retry(struct neigh_table *table);
-bool neigh_table_has_errors(const struct neigh_table *table);
+/* Marks up to `max` entries that the kernel refused to make, to be tried again. */
+void neigh_table_retry(struct neigh_table *table, size_t max);
+/* Number of entries that the kernel refused to make. */
+size_t neigh_table_errors(const struct neigh_table *table);
 
 /* Resets `changed` in all entries. */
 void neigh_table_clear_changes(struct neigh_table *table);
-bool neigh_table_has_changes(const struct neigh_table *table);
 
 /* As netlink_teardown(). */
 int neigh_teardown(struct netlink_requester *requester);

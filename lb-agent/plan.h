@@ -46,7 +46,9 @@ struct plan_pool {
 	bool
 	    new_slot_run; /* its slots lie elsewhere than before: written whole before the switch */
 	bool new_backend_run;  /* local ids keep their numbers where the pool is kept, unless
-				* plan.rebuild */
+				* plan.rebuild. Without new_slot_run, a slot may get the local id
+				* of a new backend only after the switch and a grace period: until
+				* then a packet may add it to the old run's first line. */
 	bool settings_changed; /* health, when_all_down: no slot need move */
 	struct plan_backend *backends;
 	size_t n_backends;
@@ -67,16 +69,20 @@ struct plan {
 	size_t n_vips;
 	struct plan_pool *pools;
 	size_t n_pools;
+	/* With rebuild: every object that is kept, even where the number is the same; else the
+	 * backends whose pool has a new run. */
 	struct plan_id_move *backend_moves;
 	size_t n_backend_moves;
 	struct plan_id_move *vip_moves; /* only with rebuild */
 	size_t n_vip_moves;
-	uint32_t *new_backend_ids; /* global ids that were not in use by anything before */
+	uint32_t *new_backend_ids; /* global ids of the backends that are new: counts start at 0 */
 	size_t n_new_backend_ids;
 	uint32_t *new_vip_ids;
 	size_t n_new_vip_ids;
-	bool node_changed; /* interfaces or XDP mode differ from the old config */
-	size_t n_changes;  /* VIPs, pools and node settings that are not KEEP; 0: nothing to do */
+	bool node_changed; /* interfaces, XDP mode or tunnel sources differ from the old config; new
+			    * tunnel sources need no more than the backend lines rewritten */
+	size_t n_changes;  /* VIPs and pools that are not KEEP, and one for the node's settings,
+			    * the seed among them; 1 where a rebuild is all; 0: nothing to do */
 };
 
 /*

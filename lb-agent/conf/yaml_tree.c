@@ -206,6 +206,8 @@ static void syntax_error(struct builder *b, const yaml_parser_t *parser)
 		message = "a tab can't be used to indent";
 		hint = "YAML is indented with spaces";
 	}
+	if (!hint && byte_at(b, loc) == '\0')
+		hint = "the file ends here: is a bracket or a quote left open above?";
 	if (line_has_bare_ipv6(b, loc.line))
 		hint = "put IPv6 addresses in quotes: \"2001:db8::53\"";
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -34,6 +35,7 @@ struct decap {
 	enum xdp_attach_mode mode;
 	bool attached;
 	char *pin_dir; /* NULL: nothing pinned */
+	bool made_pin_dir;
 };
 
 static bool decap_verbose;
@@ -119,6 +121,8 @@ static void decap_unpin(struct decap *decap)
 	bpf_object__for_each_map (map, decap->skel->obj)
 		if (bpf_map__is_pinned(map))
 			bpf_map__unpin(map, NULL);
+	if (decap->made_pin_dir)
+		rmdir(decap->pin_dir);
 	free(decap->pin_dir);
 	decap->pin_dir = NULL;
 }
@@ -128,6 +132,7 @@ static int decap_pin(struct decap *decap, const char *pin_dir)
 	decap->pin_dir = strdup(pin_dir);
 	if (!decap->pin_dir)
 		return -ENOMEM;
+	decap->made_pin_dir = mkdir(pin_dir, 0700) == 0;
 	return bpf_object__pin_maps(decap->skel->obj, pin_dir);
 }
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * plan_work.h - what plan.c (what differs) and plan_alloc.c (what lies where) share. Nobody else
+ * includes it.
+ */
+#ifndef LB_PLAN_WORK_H
+#define LB_PLAN_WORK_H
+
+#include "plan.h"
+
+#define PLAN_NONE SIZE_MAX
+
+/* Which object of the config is which of the old layout. PLAN_NONE: it has no counterpart. */
+struct plan_work {
+	const struct layout *old;
+	const struct lb_config *old_config; /* may be NULL */
+	const struct lb_config *config;
+	struct plan *plan;
+	bool seed_changed;
+	size_t *pool_old, *vip_old; /* by the config's index */
+	size_t *pool_new, *vip_new; /* by the old layout's index */
+	uint32_t *slot_counts;	    /* by the config's pool */
+	size_t n_backends;	    /* of all pools of the config */
+	size_t *backend_at;	    /* by the config's pool: its first entry in backend_old */
+	int32_t *backend_old;	    /* old local id; -1: new */
+};
+
+/*
+ * Makes plan->layout, in the old one's maps where there is room, else with sizes of its own
+ * (plan->rebuild), and fills in the pools' new_slot_run and new_backend_run, the moves and the new
+ * ids. -ENOMEM, -E2BIG.
+ */
+int plan_alloc(struct plan_work *work);
+
+#endif

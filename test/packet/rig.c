@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * rig.c - maps in, packet through, counters out.
+ *
+ * The four services are (VIP4, VIP6) x (TCP, UDP) on one port, over one pool of three backends and
+ * seven slots that begin neither at the first slot nor at the first backend.
+ */
+#include "rig.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <criterion/criterion.h>
+
+#include <lb/hash.h>
+
+#include "balancer.skel.h"
+#include "poison.skel.h"
+
+#define RIG_SEED	  0x0123456789abcdefull
+#define RIG_SERVICE_MASK  7u
+#define RIG_BUCKET_MASK	  3u
+#define RIG_DISP_LINES	  1u
+#define RIG_SLOT_COUNT	  7u
+#define RIG_FIRST_SLOT	  32u
+#define RIG_BACKENDS	  3u
+#define RIG_FIRST_BACKEND 2u
+#define RIG_VIPS	  12u
+#define RIG_FIRST_VIP	  5u
+#define RIG_BE_LINES	  (RIG_FIRST_BACKEND + RIG_BACKENDS)
+#define RIG_OUTSIDE	  4096u
+
+struct rig {
+	struct balancer_bpf *balancer;
+	struct poison_bpf *poison;
+	struct rig_config config;
+};
+
+/* Every counter of the balancer, added up over the CPUs. */
+struct rig_counters {
+	struct lb_counter reason[LB_REASON_MAX];
+	struct lb_vip_counter vip[RIG_VIPS];
+	struct lb_counter backend[RIG_BE_LINES];
+};
+
+static void rig_prepare(struct balancer_bpf *skel)
+{
+	struct lb_settings *settings = (struct lb_settings *)&skel->rodata->lb_settings;
+
+	settings->seed = RIG_SEED;
+	settings->service_mask = RIG_SERVICE_MASK;
+	settings->bucket_mask = RIG_BUCKET_MASK;
+	bpf_map__set_max_entries(skel->maps.lb_disp, RIG_DISP_LINES);
+	bpf_map__set_max_entries(skel->maps.lb_services, 2 * (RIG_SERVICE_MASK + 1));
+	bpf_map__set_max_entries(skel->maps.lb_slots, 2);
+	bpf_map__set_max_entries(skel->maps.lb_backends, RIG_BE_LINES);
+	bpf_map__set_max_entries(skel->maps.lb_vip_ctr, RIG_VIPS);
+	bpf_map__set_max_entries(skel->maps.lb_be_ctr, RIG_BE_LINES);
+}
+
+struct rig *rig_open(void)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	const __u32 key = 0;
+	int err, fd;
+
+	cr_assert_not_null(rig);
+	rig->balancer = balancer_bpf__open();
+	cr_assert_not_null(rig->balancer);
+	rig_prepare(rig->balancer);
+	err = balancer_bpf__load(rig->balancer);
+	if (err == -EPERM)
+		cr_skip_test("needs CAP_BPF and CAP_NET_ADMIN: run as root");
+	cr_assert_eq(err, 0, "the balancer does not load: %s", strerror(-err));
+	rig->poison = poison_bpf__open_and_load();
+	cr_assert_not_null(rig->poison);
+	fd = bpf_program__fd(rig->balancer->progs.sluice_balancer);
+	err = bpf_map_update_elem(bpf_map__fd(rig->poison->maps.poison_target), &key, &fd, 0);
+	cr_assert_eq(err, 0);
+	return rig;
+}
+
+void rig_close(struct rig *rig)
+{
+	balancer_bpf__destroy(rig->balancer);
+	poison_bpf__destroy(rig->poison);
+	free(rig);
+}
+
+static void rig_put(struct bpf_map *map, __u32 key, const void *value)
+{
+	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY), 0, "%s[%u]: %s",
+		     bpf_map__name(map), key, strerror(errno));
+}
+
+static void rig_service(const struct rig_config *config, int index, struct lb_service *service)
+{
+	memset(service, 0, sizeof(*service));
+	packet_address(index & 1 ? PACKET_VIP6 : PACKET_VIP4, service->addr);
+	service->port_be = htons(PACKET_PORT);
+	service->proto = index & 2 ? IPPROTO_UDP : IPPROTO_TCP;
+	service->forward = config->ipip ? LB_FORWARD_IPIP : LB_FORWARD_L2;
+	if (config->forward)
+		service->forward = config->forward;
+	service->vip_id = RIG_FIRST_VIP + index;
+	service->first_slot = config->slots_outside ? RIG_OUTSIDE * 32 : RIG_FIRST_SLOT;
+	service->slot_count = RIG_SLOT_COUNT;
+	service->first_backend = config->backends_outside ? RIG_OUTSIDE : RIG_FIRST_BACKEND;
+	service->flags = config->hash_source ? LB_SERVICE_HASH_SOURCE : 0;
+}
+
+static __u64 rig_service_hash(const struct lb_service *service)
+{
+	__u32 addr[4];
+
+	memcpy(addr, service->addr, sizeof(addr));
+	return lb_service_hash(addr, addr[2] == htonl(0xffff) && !(addr[0] | addr[1]),
+			       service->port_be, service->proto);
+}
+
+/* Displacements, one bucket after the other, by trial, until the four services do not collide. */
+static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKET_MASK + 1],
+		      __u32 position[4])
+{
+	__u32 taken = 0;
+
+	for (__u32 bucket = 0; bucket <= RIG_BUCKET_MASK; bucket++) {
+		for (disp[bucket] = 0;; disp[bucket]++) {
+			__u32 mine = 0;
+			bool fits = true;
+
+			for (int i = 0; i < 4; i++) {
+				const __u64 hash = rig_service_hash(&services[i]);
+				__u32 bit;
+
+				if (lb_service_bucket(hash, RIG_BUCKET_MASK) != bucket)
+					continue;
+				position[i] =
+				    lb_service_position(hash, disp[bucket], RIG_SERVICE_MASK);
+				bit = 1u << position[i];
+				fits &= !((taken | mine) & bit);
+				mine |= bit;
+			}
+			if (fits) {
+				taken |= mine;
+				break;
+			}
+		}
+	}
+}
+
+/* The dead half holds the same keys with an id that no counter has: used, it would show. */
+static void rig_put_services(struct rig *rig)
+{
+	const __u32 live = rig->config.second_half ? 1 : 0;
+	struct lb_control control = {LB_ABI_MAGIC, LB_ABI_VERSION, live, 1, {0}};
+	struct lb_service services[4];
+	__u32 disp[RIG_BUCKET_MASK + 1] = {0}, position[4];
+	struct lb_disp_line line = {{0}};
+
+	for (int i = 0; i < 4; i++)
+		rig_service(&rig->config, i, &services[i]);
+	rig_place(services, disp, position);
+	for (__u32 half = 0; half < 2; half++) {
+		for (__u32 i = 0; i <= RIG_BUCKET_MASK; i++)
+			line.disp[half * (RIG_BUCKET_MASK + 1) + i] = disp[i];
+		for (int i = 0; i < 4; i++) {
+			struct lb_service service = services[i];
+
+			if (half != live)
+				service.vip_id = RIG_OUTSIDE;
+			rig_put(rig->balancer->maps.lb_services,
+				half * (RIG_SERVICE_MASK + 1) + position[i], &service);
+		}
+	}
+	rig_put(rig->balancer->maps.lb_disp, 0, &line);
+	rig_put(rig->balancer->maps.lb_control, 0, &control);
+}
+
+static void rig_wrap(const struct rig_config *config, unsigned int backend, struct wrap *ret_wrap)
+{
+	static const char *const dst4[] = {"10.0.1.11", "10.0.255.12", "10.254.1.13"};
+	static const char *const dst6[] = {"2001:db8:b::11", "2001:db8:b:ffff::12",
+					   "2001:db8:b::ff:13"};
+
+	*ret_wrap = (struct wrap){
+	    .dst_mac = {0x0a, 0xbb, 0xcc, 0xdd, 0xee, backend},
+	    .src_mac = {0x06, 0x11, 0x22, 0x33, 0x44, backend},
+	    .tci = config->tag ? RIG_TCI : 0,
+	    .outer_af = !config->ipip	   ? 0
+			: config->outer_v6 ? 6
+					   : 4,
+	    .outer_src = config->outer_v6 ? "2001:db8:a::1" : "10.0.0.1",
+	    .outer_dst = config->outer_v6 ? dst6[backend] : dst4[backend],
+	};
+}
+
+/* The template as the agent makes it: see struct lb_backend. */
+static void rig_template(const struct wrap *wrap, bool v6, struct lb_backend *line)
+{
+	uint8_t addr[16];
+	unsigned int sum = 0;
+
+	memset(line->outer, 0, sizeof(line->outer));
+	if (v6) {
+		line->outer[0] = 0x60;
+		line->outer[7] = 64;
+		packet_address(wrap->outer_src, line->outer + 8);
+		packet_address(wrap->outer_dst, line->outer + 24);
+		return;
+	}
+	line->outer[0] = 0x45;
+	line->outer[6] = 0x40;
+	line->outer[8] = 64;
+	packet_address(wrap->outer_src, addr);
+	memcpy(line->outer + 12, addr + 12, 4);
+	packet_address(wrap->outer_dst, addr);
+	memcpy(line->outer + 16, addr + 12, 4);
+	for (int i = 0; i < 20; i += 2)
+		sum += line->outer[i] | line->outer[i + 1] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	line->outer_sum = sum;
+}
+
+static void rig_put_backends(struct rig *rig)
+{
+	const struct rig_config *config = &rig->config;
+	struct lb_slot_line slots;
+
+	for (unsigned int i = 0; i < RIG_BACKENDS; i++) {
+		struct lb_backend line = {0};
+		struct wrap wrap;
+
+		rig_wrap(config, i, &wrap);
+		memcpy(line.eth_dst, wrap.dst_mac, 6);
+		memcpy(line.eth_src, wrap.src_mac, 6);
+		line.vlan_tci_be = htons(wrap.tci);
+		line.flags = LB_BACKEND_USED | (config->not_ready ? 0 : LB_BACKEND_READY) |
+			     (config->outer_v6 ? LB_BACKEND_IPV6 : 0);
+		line.ifindex = config->other_device ? RIG_IFINDEX_OTHER : RIG_IFINDEX_IN;
+		line.mtu = config->mtu ? config->mtu : 1500;
+		rig_template(&wrap, config->outer_v6, &line);
+		rig_put(rig->balancer->maps.lb_backends, RIG_FIRST_BACKEND + i, &line);
+	}
+	memset(&slots, 0, sizeof(slots));
+	for (unsigned int i = 0; i < LB_SLOTS_PER_LINE; i++) {
+		slots.slot[i] = config->no_backend ? LB_SLOT_NONE : i % RIG_BACKENDS;
+		if (config->dirty)
+			slots.slot[i] |= LB_SLOT_DIRTY;
+	}
+	rig_put(rig->balancer->maps.lb_slots, RIG_FIRST_SLOT / LB_SLOTS_PER_LINE, &slots);
+}
+
+void rig_configure(struct rig *rig, const struct rig_config *config)
+{
+	rig->config = *config;
+	rig->poison->bss->poison_reserve = config->reserve;
+	rig_put_services(rig);
+	rig_put_backends(rig);
+}
+
+static void rig_sum(struct bpf_map *map, __u32 entries, size_t words, __u64 *ret_words)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	__u64 *values = calloc(cpus, words * sizeof(*values));
+
+	cr_assert_not_null(values);
+	for (__u32 key = 0; key < entries; key++) {
+		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &key, values), 0);
+		for (size_t word = 0; word < words; word++) {
+			ret_words[key * words + word] = 0;
+			for (int cpu = 0; cpu < cpus; cpu++)
+				ret_words[key * words + word] += values[cpu * words + word];
+		}
+	}
+	free(values);
+}
+
+static void rig_read_counters(const struct rig *rig, struct rig_counters *ret)
+{
+	rig_sum(rig->balancer->maps.lb_reason_ctr, LB_REASON_MAX, 2, (__u64 *)ret->reason);
+	rig_sum(rig->balancer->maps.lb_vip_ctr, RIG_VIPS, 4, (__u64 *)ret->vip);
+	rig_sum(rig->balancer->maps.lb_be_ctr, RIG_BE_LINES, 2, (__u64 *)ret->backend);
+}
+
+static void rig_diff(struct rig_result *result, const struct lb_counter *was,
+		     const struct lb_counter *is, size_t len, int index, int *ret_which)
+{
+	const __u64 packets = is->packets - was->packets;
+
+	result->counted += packets;
+	if (is->bytes - was->bytes != packets * len)
+		result->bytes_mismatch++;
+	if (packets == 1)
+		*ret_which = index;
+}
+
+static void rig_compare(const struct rig_counters *was, const struct rig_counters *is, size_t len,
+			struct rig_result *result)
+{
+	result->reason = result->vip_forwarded = result->vip_dropped = result->backend = -1;
+	for (int i = 0; i < LB_REASON_MAX; i++)
+		rig_diff(result, &was->reason[i], &is->reason[i], len, i, &result->reason);
+	for (unsigned int i = 0; i < RIG_VIPS; i++) {
+		rig_diff(result, &was->vip[i].forwarded, &is->vip[i].forwarded, len, i,
+			 &result->vip_forwarded);
+		rig_diff(result, &was->vip[i].dropped, &is->vip[i].dropped, len, i,
+			 &result->vip_dropped);
+	}
+	for (unsigned int i = 0; i < RIG_BE_LINES; i++)
+		rig_diff(result, &was->backend[i], &is->backend[i], len, i, &result->backend);
+}
+
+void rig_run_cut(struct rig *rig, const struct frame *in, size_t len, struct rig_result *ret_result)
+{
+	struct rig_counters before, after;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = len,
+		    .data_out = ret_result->out.data, .data_size_out = FRAME_MAX, .repeat = 1);
+	int err;
+
+	memset(ret_result, 0, sizeof(*ret_result));
+	rig_read_counters(rig, &before);
+	err = bpf_prog_test_run_opts(bpf_program__fd(rig->poison->progs.poison), &opts);
+	cr_assert_eq(err, 0, "TEST_RUN of %zu bytes: %s", len, strerror(errno));
+	cr_assert_eq(rig->poison->bss->poison_failed, 0, "the headroom could not be poisoned");
+	rig_read_counters(rig, &after);
+	rig_compare(&before, &after, len, ret_result);
+	ret_result->action = opts.retval;
+	ret_result->out.len = opts.data_size_out;
+	if (rig->config.reserve) { /* the metadata comes out before the packet */
+		ret_result->out.len -= rig->config.reserve;
+		memmove(ret_result->out.data, ret_result->out.data + rig->config.reserve,
+			ret_result->out.len);
+	}
+}
+
+void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_result)
+{
+	rig_run_cut(rig, in, in->len, ret_result);
+}
+
+void rig_expect(const struct rig *rig, const struct packet *packet, const struct frame *in,
+		struct frame *ret_out, int *ret_vip, int *ret_backend)
+{
+	const __u32 ports = htons(packet_sport(packet)) | (__u32)htons(packet_dport(packet)) << 16;
+	__u32 src[4], dst[4], hash, backend;
+	struct wrap wrap;
+
+	packet_address(packet_src(packet), (uint8_t *)src);
+	packet_address(packet_dst(packet), (uint8_t *)dst);
+	if (rig->config.hash_source)
+		hash = lb_flow_hash_source(RIG_SEED, src, packet->af == 4);
+	else
+		hash = lb_flow_hash(RIG_SEED, src, dst, packet->af == 4, ports, packet->proto);
+	backend = lb_hash_slot(hash, RIG_SLOT_COUNT) % RIG_BACKENDS;
+	rig_wrap(&rig->config, backend, &wrap);
+	wrap.flow_label = hash & 0xfffff;
+	packet_wrap(in, packet->af, &wrap, ret_out);
+	*ret_vip = RIG_FIRST_VIP + (packet->af == 6) + 2 * (packet->proto == IPPROTO_UDP);
+	*ret_backend = RIG_FIRST_BACKEND + backend;
+}
+
+uint32_t rig_expect_action(const struct rig *rig)
+{
+	return rig->config.other_device ? XDP_REDIRECT : XDP_TX;
+}
+
+const char *rig_reason_name(int reason)
+{
+	static const char *const names[] = {
+#define LB_REASON(id, name, action, help) name,
+#include <lb/reasons.def>
+#undef LB_REASON
+	};
+
+	return reason < 0 ? "none" : names[reason];
+}
+
+uint32_t rig_reason_action(int reason)
+{
+	enum {
+		PASS = XDP_PASS,
+		DROP = XDP_DROP,
+		FORWARD = XDP_TX
+	};
+	static const uint32_t actions[] = {
+#define LB_REASON(id, name, action, help) action,
+#include <lb/reasons.def>
+#undef LB_REASON
+	};
+
+	return actions[reason];
+}
