@@ -115,6 +115,7 @@ static void exec_agent(int binary, pid_t parent, const char *const argv[])
 		dup2(log, STDOUT_FILENO);
 		dup2(log, STDERR_FILENO);
 	}
+	fcntl(binary, F_SETFD, 0); /* where it is a script, its interpreter opens it again */
 	/* exec does not change its arguments; the prototype is older than const. */
 	fexecve(binary, (char *const *)argv, environ);
 	fprintf(stderr, "cannot be run: %s\n", strerror(errno));
