@@ -122,7 +122,7 @@ static int open_events(struct agent *agent)
 
 static int open_all(struct agent *agent, struct err *err)
 {
-	const struct netlink_ops ops = {agent_on_nexthops, agent_on_link};
+	static const struct netlink_ops ops = {agent_on_nexthops, agent_on_link};
 	const char *socket = agent->options.socket_path;
 	int r = open_events(agent);
 

@@ -21,6 +21,7 @@ struct netlink; /* opaque */
  */
 #define NETLINK_PROTOCOL 0x53
 
+/* Kept by reference: it must outlive the struct netlink. */
 struct netlink_ops {
 	/* The next hop of each of these destinations is another than before. Called from the event
 	 * loop, batched (all events that were waiting give one call). */
