@@ -224,6 +224,13 @@ static void write_new_lines(struct apply *apply, const struct plan_pool *change,
 	}
 }
 
+/* Whether lines and slots of a pool are all new and written before the switch, so that nothing is
+ * left to the refresh after it. */
+static bool written_whole(const struct plan *plan, const struct plan_pool *change)
+{
+	return plan->rebuild || change->kind == PLAN_ADD;
+}
+
 static int prepare_pool(struct apply *apply, const struct plan_pool *change)
 {
 	struct runtime_pool *pool = &apply->rt->pools[change->new_index];
@@ -479,9 +486,10 @@ static void finish(struct apply *apply)
 
 		if (!first && !is_prepared(apply->plan, change))
 			runtime_inherit(&apply->rt->pools[i], &agent->rt->pools[change->old_index]);
-		apply->rt->pools[i].dirty = apply->rt->pools[i].dirty || first ||
-					    apply->plan->node_changed ||
-					    is_prepared(apply->plan, change);
+		apply->rt->pools[i].dirty =
+		    !written_whole(apply->plan, change) &&
+		    (apply->rt->pools[i].dirty || first || apply->plan->node_changed ||
+		     is_prepared(apply->plan, change));
 	}
 	layout_free(agent->layout);
 	runtime_free(agent->rt);
