@@ -340,6 +340,11 @@ def test_a_reload_without_changes_says_so(agent):
     assert agent.lbctl("reload").stdout.startswith("nothing changed\n")
 
 
+def test_a_reload_whose_changes_are_unknown_does_not_say_that_nothing_changed(agent):
+    agent.answers("reload", {"changes": None, "took_ms": 0.25})
+    assert agent.lbctl("reload").stdout == "applied in 0.2 ms\n"
+
+
 def test_a_plan_shows_each_change_and_what_moves(agent):
     agent.answers("plan", s.plan(
         n_changes=5, node="interfaces eth0 → eth0 eth1",
