@@ -31,11 +31,6 @@ struct shares {
 	const struct plan *plan;
 	struct runtime *rt;		  /* as it would be */
 	const struct plan_pool **changes; /* by new index */
-	struct {
-		size_t old_index;
-		double share;
-		bool known;
-	} * cache; /* by new index */
 };
 
 /* New backends count as healthy and reachable; others are as they are now. */
@@ -82,8 +77,6 @@ static double moved_share(void *ctx, size_t old_index, size_t new_index)
 	if (s->changes[new_index]->kind == PLAN_KEEP &&
 	    s->changes[new_index]->old_index == old_index && !s->plan->rebuild)
 		return 0.0;
-	if (s->cache[new_index].known && s->cache[new_index].old_index == old_index)
-		return s->cache[new_index].share;
 	dataplane_target(s->agent->dp, &live);
 	foresee(s, &s->rt->pools[new_index]);
 	table = malloc(new->slot_count * sizeof(*table));
@@ -95,9 +88,6 @@ static double moved_share(void *ctx, size_t old_index, size_t new_index)
 					  new->slot_count, ids, old->backend_cap);
 	free(table);
 	free(ids);
-	s->cache[new_index].known = true;
-	s->cache[new_index].old_index = old_index;
-	s->cache[new_index].share = share;
 	return share;
 }
 
@@ -109,8 +99,7 @@ json_t *agent_plan_report(struct agent *agent, const struct plan *plan,
 
 	s.rt = runtime_new(config, plan->layout, agent->overrides);
 	s.changes = calloc(config->n_pools + 1, sizeof(*s.changes));
-	s.cache = calloc(config->n_pools + 1, sizeof(*s.cache));
-	if (s.rt && s.changes && s.cache) {
+	if (s.rt && s.changes) {
 		for (size_t i = 0; i < plan->n_pools; i++)
 			if (plan->pools[i].new_index != SIZE_MAX)
 				s.changes[plan->pools[i].new_index] = &plan->pools[i];
@@ -118,7 +107,6 @@ json_t *agent_plan_report(struct agent *agent, const struct plan *plan,
 	}
 	runtime_free(s.rt);
 	free(s.changes);
-	free(s.cache);
 	return report;
 }
 

@@ -58,9 +58,8 @@ struct ctl {
 	LIST_HEAD(, ctl_conn) conns;
 	size_t n_conns;
 	size_t input_bytes; /* sum of in_cap */
+	struct timeval idle;
 };
-
-static const struct timeval idle_timeout = {.tv_sec = CTL_IDLE_S};
 
 static void conn_free(struct ctl_conn *conn)
 {
@@ -171,6 +170,8 @@ static void run_command(struct ctl_conn *conn, const char *command, const json_t
 	char *error = NULL, *diagnostics = NULL;
 	json_t *data = conn->ctl->handler(conn->ctl->ctx, command, args, &error, &diagnostics);
 
+	/* A reload may have taken seconds, which must not count as the client's idleness. */
+	event_base_update_cache_time(conn->ctl->base);
 	log_request(conn, command, args, data ? NULL : error ? error : "no reason given");
 	if (data)
 		conn_reply(conn, json_pack("{s:b, s:o}", "ok", 1, "data", data));
@@ -357,7 +358,7 @@ static void conn_step(struct ctl_conn *conn)
 	}
 	event_del(conn->on_read);
 	if (evbuffer_get_length(conn->out) > 0) {
-		event_add(conn->on_write, &idle_timeout);
+		event_add(conn->on_write, &conn->ctl->idle);
 		return;
 	}
 	event_del(conn->on_write);
@@ -366,14 +367,15 @@ static void conn_step(struct ctl_conn *conn)
 	else if (conn_find_end(conn))
 		event_active(conn->on_write, EV_WRITE, 0); /* the next request, in the next turn */
 	else
-		event_add(conn->on_read, &idle_timeout);
+		event_add(conn->on_read, &conn->ctl->idle);
 }
 
 static void conn_on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_conn *conn = arg;
 
-	if ((what & EV_TIMEOUT) || !conn_read(conn))
+	/* Both bits: the loop was busy for long, not the client. */
+	if (!(what & EV_READ) || !conn_read(conn))
 		conn_close(conn);
 	else
 		conn_step(conn);
@@ -383,7 +385,7 @@ static void conn_on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_conn *conn = arg;
 
-	if (what & EV_TIMEOUT)
+	if (!(what & EV_WRITE))
 		conn_close(conn);
 	else
 		conn_step(conn);
@@ -406,7 +408,7 @@ static int conn_new(struct ctl *ctl, int fd)
 	conn->on_read = event_new(ctl->base, fd, EV_READ, conn_on_read, conn);
 	conn->on_write = event_new(ctl->base, fd, EV_WRITE, conn_on_write, conn);
 	if (!conn->out || !conn->on_read || !conn->on_write ||
-	    event_add(conn->on_read, &idle_timeout) < 0) {
+	    event_add(conn->on_read, &conn->ctl->idle) < 0) {
 		conn_free(conn);
 		return -ENOMEM;
 	}
@@ -464,6 +466,7 @@ int ctl_new(struct event_base *base, const char *path, const char *group, ctl_ha
 	ctl->handler = handler;
 	ctl->ctx = ctx;
 	ctl->fd = -1;
+	ctl->idle.tv_sec = CTL_IDLE_S;
 	LIST_INIT(&ctl->conns);
 	ctl->path = strdup(path);
 	if (!ctl->path)
@@ -484,6 +487,12 @@ out:
 	}
 	*ret_ctl = ctl;
 	return 0;
+}
+
+void ctl_set_idle_ms(struct ctl *ctl, unsigned int idle_ms)
+{
+	ctl->idle.tv_sec = idle_ms / 1000;
+	ctl->idle.tv_usec = (suseconds_t)(idle_ms % 1000) * 1000;
 }
 
 void ctl_free(struct ctl *ctl)

@@ -71,12 +71,16 @@ typedef json_t *(*ctl_handler)(void *ctx, const char *command, const json_t *arg
 /*
  * Listens on `path`, replacing a stale socket; `group` (may be NULL) gets access besides root.
  * -EADDRINUSE: another agent answers there; -ENOTSOCK: something else lies there; -ENOENT: no such
- * group, or the directory above the socket's own is missing; -ENAMETOOLONG: over 107 bytes. A client that is slow or sends garbage costs only
- * itself: bad JSON or an overlong request gets an error reply and is disconnected; at most 64
- * connections, idle ones are closed after 60 s.
+ * group, or the directory above the socket's own is missing; -ENAMETOOLONG: over 107 bytes.
+ *
+ * A client that is slow or sends garbage costs only itself: bad JSON or an overlong request gets an
+ * error reply and is disconnected; at most 64 connections, and one that neither sends nor reads is
+ * closed after 60 s.
  */
 int ctl_new(struct event_base *base, const char *path, const char *group, ctl_handler handler,
 	    void *ctx, struct ctl **ret_ctl);
+/* Another idle time, for connections from now on. */
+void ctl_set_idle_ms(struct ctl *ctl, unsigned int idle_ms);
 /* Closes and removes the socket. */
 void ctl_free(struct ctl *ctl);
 

@@ -172,18 +172,6 @@ static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, st
 			gen->map_fd[which] = fd;
 		else
 			close(fd);
-		/* libbpf names it by the object, "balancer.rodata" cut to the kernel's length. */
-		if (which < 0 && strstr(info.name, ".rodata")) {
-			struct lb_settings settings;
-			uint32_t zero = 0;
-			int rofd = bpf_map_get_fd_by_id(ids[i]);
-
-			if (rofd >= 0 && info.value_size == sizeof(settings) &&
-			    !bpf_map_lookup_elem(rofd, &zero, &settings))
-				gen->seed = settings.seed;
-			if (rofd >= 0)
-				close(rofd);
-		}
 	}
 	r = generation_map(gen, err);
 	if (!r)
@@ -341,7 +329,7 @@ bool dataplane_adopted(const struct dataplane *dp)
 bool dataplane_seed(const struct dataplane *dp, uint64_t *ret_seed)
 {
 	if (dp->live)
-		*ret_seed = dp->live->seed;
+		*ret_seed = dp_control(dp->live)->seed;
 	return dp->live;
 }
 
@@ -452,11 +440,11 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	r = generation_map(gen, err);
 	if (r)
 		goto out;
-	gen->seed = seed;
 	control = dp_control(gen);
 	control->magic = LB_ABI_MAGIC;
 	control->abi = LB_ABI_VERSION;
 	control->generation = dataplane_generation(dp) + 1;
+	control->seed = seed;
 	dp->next = gen;
 	gen = NULL;
 out:

@@ -36,7 +36,6 @@ struct dp_generation {
 	void *memory[DP_MAPPED];
 	size_t memory_bytes[DP_MAPPED];
 	struct layout_caps caps;
-	uint64_t seed;
 };
 
 struct dataplane {

@@ -26,6 +26,8 @@
 
 #define BASE_SLOTS 1021u /* a prime */
 #define PROBES	   4u
+#define LIST_END   UINT32_MAX
+#define WHEEL_MIN  64u
 
 struct member {
 	uint32_t pos;  /* the next slot of the permutation to try */
@@ -45,7 +47,14 @@ struct class
 {
 	uint32_t first, count; /* members */
 	uint32_t weight;
-	uint32_t turn; /* how many turns its members have had */
+	uint32_t next;	/* in its list of the wheel */
+	uint64_t round; /* of its next turn: the heaviest class has one a round */
+	uint64_t rest;	/* what rounding has left of it, in 1 / (2 * weight) of a round */
+};
+
+/* Classes whose next turn is in the same round, or whole revolutions later, in order of arrival. */
+struct list {
+	uint32_t first, last; /* LIST_END: empty */
 };
 
 struct build {
@@ -53,8 +62,10 @@ struct build {
 	struct member **by_quota; /* room to sort */
 	const struct maglev_backend **sorted;
 	size_t n_members;
-	struct class *heap; /* the class whose turn comes next is on top */
+	struct class *classes; /* heaviest first */
 	size_t n_classes;
+	struct list *wheel; /* [wheel_mask + 1], by round */
+	uint32_t wheel_mask;
 	uint64_t *taken; /* bitmap of slots */
 	uint32_t *free_slots;
 	uint32_t n_free;
@@ -207,50 +218,62 @@ static void assign_quotas(struct build *build)
 		build->by_quota[i]->left++;
 }
 
-static bool class_before(const struct class *a, const struct class *b)
+/* A timing wheel (Varghese, Lauck, SOSP 1987): in a heap the unforeseeable branches of each turn
+ * would cost more than the turn. */
+static void wheel_put(struct build *build, uint32_t n)
 {
-	uint64_t x = (2ull * a->turn + 1) * b->weight;
-	uint64_t y = (2ull * b->turn + 1) * a->weight;
+	struct list *list = &build->wheel[build->classes[n].round & build->wheel_mask];
 
-	return x != y ? x < y : a->weight > b->weight;
+	build->classes[n].next = LIST_END;
+	if (list->first == LIST_END)
+		list->first = n;
+	else
+		build->classes[list->last].next = n;
+	list->last = n;
 }
 
-static void heap_sift_down(struct build *build)
+/* The k-th turn is in round (2k + 1) * heaviest / (2 * weight), rounded down: ratios alone count.
+ */
+static void class_advance(const struct build *build, struct class *class)
 {
-	size_t i = 0;
+	uint64_t heaviest = build->classes[0].weight, unit = 2ull * class->weight;
 
-	for (;;) {
-		size_t child = 2 * i + 1;
-		struct class top = build->heap[i];
-
-		if (child >= build->n_classes)
-			return;
-		if (child + 1 < build->n_classes &&
-		    class_before(&build->heap[child + 1], &build->heap[child]))
-			child++;
-		if (!class_before(&build->heap[child], &top))
-			return;
-		build->heap[i] = build->heap[child];
-		build->heap[child] = top;
-		i = child;
+	class->round += heaviest / class->weight;
+	class->rest += 2 * (heaviest % class->weight);
+	if (class->rest >= unit) {
+		class->rest -= unit;
+		class->round++;
 	}
 }
 
-/* Heaviest first is a heap already: its first turn is the earliest. */
-static void make_classes(struct build *build)
+static int make_classes(struct build *build)
 {
+	uint32_t size = WHEEL_MIN;
+
 	for (size_t i = 0; i < build->n_members; i++) {
-		struct class *last = build->n_classes ? &build->heap[build->n_classes - 1] : NULL;
+		struct class *last = &build->classes[build->n_classes];
+		uint32_t weight = build->members[i].weight;
 
-		if (last && last->weight == build->members[i].weight)
-			last->count++;
-		else
-			build->heap[build->n_classes++] = (struct class){
-			    .first = (uint32_t)i,
-			    .count = 1,
-			    .weight = build->members[i].weight,
-			};
+		if (i > 0 && last[-1].weight == weight) {
+			last[-1].count++;
+			continue;
+		}
+		*last = (struct class){.first = (uint32_t)i, .count = 1, .weight = weight};
+		last->round = build->members[0].weight / (2ull * weight);
+		last->rest = build->members[0].weight % (2ull * weight);
+		build->n_classes++;
 	}
+	while (size < 2 * build->n_classes)
+		size *= 2;
+	build->wheel = malloc(size * sizeof(*build->wheel));
+	if (!build->wheel)
+		return -ENOMEM;
+	build->wheel_mask = size - 1;
+	for (uint32_t i = 0; i < size; i++)
+		build->wheel[i] = (struct list){LIST_END, LIST_END};
+	for (size_t i = 0; i < build->n_classes; i++)
+		wheel_put(build, (uint32_t)i);
+	return 0;
 }
 
 static uint32_t add_mod(uint32_t a, uint32_t b, uint32_t n)
@@ -338,32 +361,66 @@ static uint32_t end_game(uint32_t n_slots)
 	return root < n_slots ? root : n_slots;
 }
 
+/* Whether a member of the class is still due a slot after this turn. */
+static bool take_turns(struct build *build, const struct class *class, uint32_t end,
+		       uint32_t *missing)
+{
+	bool more = false;
+
+	for (uint32_t i = 0; i < class->count; i++) {
+		struct member *member = &build->members[class->first + i];
+		uint32_t slot;
+
+		if (!member->left)
+			continue;
+		if (*missing == end)
+			list_free_slots(build);
+		slot =
+		    *missing > end ? take_by_probing(build, member) : take_by_rank(build, member);
+		build->slots[slot] = member->id;
+		--*missing;
+		more |= --member->left > 0;
+	}
+	return more;
+}
+
+/* The earliest round of any class in the wheel. */
+static uint64_t next_round(const struct build *build)
+{
+	uint64_t round = UINT64_MAX;
+
+	for (uint32_t i = 0; i <= build->wheel_mask; i++)
+		for (uint32_t n = build->wheel[i].first; n != LIST_END; n = build->classes[n].next)
+			if (build->classes[n].round < round)
+				round = build->classes[n].round;
+	return round;
+}
+
 static void fill(struct build *build)
 {
-	uint32_t missing = build->n_slots, end = end_game(build->n_slots);
+	uint32_t missing = build->n_slots, end = end_game(build->n_slots), idle = 0;
+	uint64_t round = 0;
 
 	while (missing) {
-		struct class *class = &build->heap[0];
-		bool more = false;
+		struct list *list = &build->wheel[round & build->wheel_mask];
+		uint32_t n = list->first, next;
 
-		for (uint32_t i = 0; i < class->count; i++) {
-			struct member *member = &build->members[class->first + i];
-			uint32_t slot;
+		list->first = LIST_END;
+		idle++;
+		for (; n != LIST_END; n = next) {
+			struct class *class = &build->classes[n];
 
-			if (!member->left)
-				continue;
-			if (missing == end)
-				list_free_slots(build);
-			slot = missing > end ? take_by_probing(build, member)
-					     : take_by_rank(build, member);
-			build->slots[slot] = member->id;
-			missing--;
-			more |= --member->left > 0;
+			next = class->next;
+			if (class->round == round) {
+				idle = 0;
+				if (!take_turns(build, class, end, &missing))
+					continue;
+				class_advance(build, class);
+			}
+			wheel_put(build, n);
 		}
-		class->turn++;
-		if (!more)
-			*class = build->heap[--build->n_classes];
-		heap_sift_down(build);
+		/* The heaviest have had their share, and the others' turns are far apart. */
+		round = idle > build->wheel_mask ? next_round(build) : round + 1;
 	}
 }
 
@@ -372,7 +429,8 @@ static void build_close(struct build *build)
 	free(build->members);
 	free(build->by_quota);
 	free(build->sorted);
-	free(build->heap);
+	free(build->classes);
+	free(build->wheel);
 	free(build->taken);
 	free(build->free_slots);
 }
@@ -382,10 +440,10 @@ static int build_open(struct build *build, size_t n_backends)
 	build->members = calloc(n_backends, sizeof(*build->members));
 	build->by_quota = calloc(n_backends, sizeof(*build->by_quota));
 	build->sorted = calloc(n_backends, sizeof(*build->sorted));
-	build->heap = calloc(n_backends, sizeof(*build->heap));
+	build->classes = calloc(n_backends, sizeof(*build->classes));
 	build->taken = calloc(build->n_slots / 64 + 1, sizeof(*build->taken));
 	build->free_slots = calloc(end_game(build->n_slots), sizeof(*build->free_slots));
-	if (!build->members || !build->by_quota || !build->sorted || !build->heap ||
+	if (!build->members || !build->by_quota || !build->sorted || !build->classes ||
 	    !build->taken || !build->free_slots)
 		return -ENOMEM;
 	return 0;
@@ -413,8 +471,9 @@ int maglev_build(const struct maglev_backend *backends, size_t n_backends, uint6
 		goto out;
 	}
 	assign_quotas(&build);
-	make_classes(&build);
-	fill(&build);
+	rc = make_classes(&build);
+	if (rc == 0)
+		fill(&build);
 out:
 	build_close(&build);
 	return rc;

@@ -367,8 +367,10 @@ static int work_off(struct netlink *netlink)
 
 	if (ret < 0)
 		return ret;
-	if (everything || netlink->link_changed)
+	if (everything || netlink->link_changed) {
 		requery_all(netlink);
+		neigh_table_retry(netlink->neighbours, NEIGH_RETRY_MAX);
+	}
 	if (everything)
 		neigh_table_sweep(netlink->neighbours);
 	mark_families(netlink);

@@ -32,7 +32,7 @@ struct entry_list {
 struct neigh_table {
 	struct netlink_requester *requester;
 	struct neigh_entry **buckets; /* [n_buckets], a power of two */
-	size_t n_buckets, n_entries, n_errors;
+	size_t n_buckets, n_entries, n_errors, n_deleted;
 	struct entry_list queue, changes, work;
 	uint32_t stamp;
 	bool out_of_memory; /* in a callback that cannot return it */
@@ -493,9 +493,13 @@ static int build_delete(void *ctx, size_t i, struct nl_msg *message)
 	return build_neigh(message, RTM_DELNEIGH, NLM_F_ACK, &table->work.entries[i]->last.key, 0);
 }
 
-/* An entry that cannot be deleted is gone already, or its device is. */
 static void take_delete(void *ctx, size_t i, int error, const struct nlmsghdr *answer)
 {
+	struct neigh_table *table = ctx;
+
+	/* What cannot be deleted is gone already, or its device is. */
+	if (!error)
+		table->n_deleted++;
 }
 
 static void forget_queue(struct neigh_table *table)

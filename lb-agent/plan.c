@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "maglev.h"
 #include "plan_work.h"
 
 const char *plan_kind_name(enum plan_kind kind)
@@ -45,159 +44,6 @@ __attribute__((format(printf, 3, 4))) static void append(char *buf, size_t size,
 	va_end(args);
 }
 
-/* Matching: names and keys are sorted once and found by bisection. */
-
-static int cmp_pool_name(const void *a, const void *b)
-{
-	return strcmp((*(const struct layout_pool *const *)a)->name,
-		      (*(const struct layout_pool *const *)b)->name);
-}
-
-static int cmp_vip_key(const void *a, const void *b)
-{
-	const struct layout_vip *x = *(const struct layout_vip *const *)a;
-	const struct layout_vip *y = *(const struct layout_vip *const *)b;
-	int order = addr_cmp(&x->address, &y->address);
-
-	if (order)
-		return order;
-	return x->port != y->port ? x->port - y->port : x->proto - y->proto;
-}
-
-static int match_pools(struct plan_work *work)
-{
-	const struct layout *old = work->old;
-	const struct layout_pool **sorted = calloc(old->n_pools + 1, sizeof(*sorted));
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < old->n_pools; i++) {
-		sorted[i] = &old->pools[i];
-		work->pool_new[i] = PLAN_NONE;
-	}
-	qsort(sorted, old->n_pools, sizeof(*sorted), cmp_pool_name);
-	for (size_t i = 0; i < work->config->n_pools; i++) {
-		struct layout_pool key = {0};
-		const struct layout_pool *key_ptr = &key, **found;
-
-		strncpy(key.name, work->config->pools[i].name, LB_NAME_MAX - 1);
-		found = bsearch(&key_ptr, sorted, old->n_pools, sizeof(*sorted), cmp_pool_name);
-		work->pool_old[i] = found ? (size_t)(*found - old->pools) : PLAN_NONE;
-		if (found)
-			work->pool_new[work->pool_old[i]] = i;
-	}
-	free(sorted);
-	return 0;
-}
-
-static int match_vips(struct plan_work *work)
-{
-	const struct layout *old = work->old;
-	const struct layout_vip **sorted = calloc(old->n_vips + 1, sizeof(*sorted));
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < old->n_vips; i++) {
-		sorted[i] = &old->vips[i];
-		work->vip_new[i] = PLAN_NONE;
-	}
-	qsort(sorted, old->n_vips, sizeof(*sorted), cmp_vip_key);
-	for (size_t i = 0; i < work->config->n_vips; i++) {
-		const struct conf_vip *conf = &work->config->vips[i];
-		const struct layout_vip key = {
-		    .address = conf->address, .port = conf->port, .proto = (uint8_t)conf->protocol};
-		const struct layout_vip *key_ptr = &key, **found;
-
-		found = bsearch(&key_ptr, sorted, old->n_vips, sizeof(*sorted), cmp_vip_key);
-		work->vip_old[i] = found ? (size_t)(*found - old->vips) : PLAN_NONE;
-		if (found)
-			work->vip_new[work->vip_old[i]] = i;
-	}
-	free(sorted);
-	return 0;
-}
-
-static int cmp_backend_address(const void *a, const void *b)
-{
-	return addr_cmp(&(*(const struct layout_backend *const *)a)->address,
-			&(*(const struct layout_backend *const *)b)->address);
-}
-
-static int match_backends(struct plan_work *work, size_t i)
-{
-	const struct conf_pool *conf = &work->config->pools[i];
-	int32_t *backend_old = &work->backend_old[work->backend_at[i]];
-	const struct layout_backend **sorted;
-	const struct layout_pool *old;
-	size_t n = 0;
-
-	for (size_t j = 0; j < conf->n_backends; j++)
-		backend_old[j] = -1;
-	if (work->pool_old[i] == PLAN_NONE)
-		return 0;
-	old = &work->old->pools[work->pool_old[i]];
-	sorted = calloc(old->backend_cap + 1u, sizeof(*sorted));
-	if (!sorted)
-		return -ENOMEM;
-	for (uint32_t id = 0; id < old->backend_cap; id++)
-		if (old->backends[id].state == LAYOUT_ID_USED)
-			sorted[n++] = &old->backends[id];
-	qsort(sorted, n, sizeof(*sorted), cmp_backend_address);
-	for (size_t j = 0; j < conf->n_backends; j++) {
-		const struct layout_backend key = {.address = conf->backends[j].address};
-		const struct layout_backend *key_ptr = &key, **found;
-
-		found = bsearch(&key_ptr, sorted, n, sizeof(*sorted), cmp_backend_address);
-		if (found)
-			backend_old[j] = (int32_t)(*found - old->backends);
-	}
-	free(sorted);
-	return 0;
-}
-
-static void work_close(struct plan_work *work)
-{
-	free(work->pool_old);
-	free(work->pool_new);
-	free(work->vip_old);
-	free(work->vip_new);
-	free(work->slot_counts);
-	free(work->backend_at);
-	free(work->backend_old);
-}
-
-static int work_open(struct plan_work *work)
-{
-	const struct lb_config *config = work->config;
-	int rc;
-
-	for (size_t i = 0; i < config->n_pools; i++)
-		work->n_backends += config->pools[i].n_backends;
-	work->pool_old = calloc(config->n_pools + 1, sizeof(*work->pool_old));
-	work->vip_old = calloc(config->n_vips + 1, sizeof(*work->vip_old));
-	work->pool_new = calloc(work->old->n_pools + 1, sizeof(*work->pool_new));
-	work->vip_new = calloc(work->old->n_vips + 1, sizeof(*work->vip_new));
-	work->slot_counts = calloc(config->n_pools + 1, sizeof(*work->slot_counts));
-	work->backend_at = calloc(config->n_pools + 1, sizeof(*work->backend_at));
-	work->backend_old = calloc(work->n_backends + 1, sizeof(*work->backend_old));
-	if (!work->pool_old || !work->vip_old || !work->pool_new || !work->vip_new ||
-	    !work->slot_counts || !work->backend_at || !work->backend_old)
-		return -ENOMEM;
-	rc = match_pools(work);
-	if (rc == 0)
-		rc = match_vips(work);
-	for (size_t i = 0, at = 0; i < config->n_pools && rc == 0; i++) {
-		const struct conf_pool *pool = &config->pools[i];
-
-		work->slot_counts[i] =
-		    pool->slots ? pool->slots : maglev_slot_count(pool->n_backends);
-		work->backend_at[i] = at;
-		at += pool->n_backends;
-		rc = match_backends(work, i);
-	}
-	return rc;
-}
-
 /* The old config, whose pools are in name order and whose backends in address order (conf.h). */
 
 static int cmp_conf_pool(const void *key, const void *element)
@@ -205,12 +51,16 @@ static int cmp_conf_pool(const void *key, const void *element)
 	return strcmp(key, ((const struct conf_pool *)element)->name);
 }
 
-static const struct conf_pool *find_old_conf(const struct plan_work *work, const char *name)
+static const struct conf_pool *find_old_conf(const struct plan_work *work, const char *name,
+					     size_t hint)
 {
-	if (!work->old_config || work->old_config->n_pools == 0)
+	const struct lb_config *old = work->old_config;
+
+	if (!old || old->n_pools == 0)
 		return NULL;
-	return bsearch(name, work->old_config->pools, work->old_config->n_pools,
-		       sizeof(struct conf_pool), cmp_conf_pool);
+	if (hint < old->n_pools && strcmp(old->pools[hint].name, name) == 0)
+		return &old->pools[hint];
+	return bsearch(name, old->pools, old->n_pools, sizeof(struct conf_pool), cmp_conf_pool);
 }
 
 static int cmp_conf_backend(const void *key, const void *element)
@@ -219,10 +69,12 @@ static int cmp_conf_backend(const void *key, const void *element)
 }
 
 static const struct conf_backend *find_backend(const struct conf_pool *pool,
-					       const struct lb_addr *address)
+					       const struct lb_addr *address, size_t hint)
 {
 	if (!pool || pool->n_backends == 0)
 		return NULL;
+	if (hint < pool->n_backends && addr_equal(&pool->backends[hint].address, address))
+		return &pool->backends[hint];
 	return bsearch(address, pool->backends, pool->n_backends, sizeof(struct conf_backend),
 		       cmp_conf_backend);
 }
@@ -250,48 +102,65 @@ static const char *state_name(enum conf_backend_state state)
 	return state == CONF_BACKEND_DRAIN ? "drain" : "active";
 }
 
+/* The list's room is a power of two. NULL when memory ran out. */
 static struct plan_backend *list_backend(struct plan_pool *pool, enum plan_kind kind,
 					 const struct lb_addr *address)
 {
-	struct plan_backend *entry = &pool->backends[pool->n_backends++];
+	size_t n = pool->n_backends;
 
-	entry->kind = kind;
-	entry->address = *address;
-	return entry;
+	if ((n & (n - 1)) == 0) {
+		struct plan_backend *more =
+		    realloc(pool->backends, (n ? 2 * n : 1) * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		pool->backends = more;
+	}
+	pool->backends[n] = (struct plan_backend){.kind = kind, .address = *address};
+	pool->n_backends++;
+	return &pool->backends[n];
 }
 
-static void list_added(struct plan_pool *pool, const struct conf_backend *conf)
+static int list_added(struct plan_pool *pool, const struct conf_backend *conf)
 {
 	struct plan_backend *entry = list_backend(pool, PLAN_ADD, &conf->address);
 
+	if (!entry)
+		return -ENOMEM;
 	append(entry->detail, sizeof(entry->detail), "weight %u", conf->weight);
 	if (conf->state != CONF_BACKEND_ACTIVE)
 		append(entry->detail, sizeof(entry->detail), "state %s", state_name(conf->state));
+	return 0;
 }
 
-static void list_changed(struct plan_pool *pool, const struct conf_backend *old,
-			 const struct conf_backend *conf)
+static int list_changed(struct plan_pool *pool, const struct conf_backend *old,
+			const struct conf_backend *conf)
 {
 	struct plan_backend *entry;
 
 	if (!old || (old->weight == conf->weight && old->state == conf->state))
-		return;
+		return 0;
 	entry = list_backend(pool, PLAN_CHANGE, &conf->address);
+	if (!entry)
+		return -ENOMEM;
 	if (old->weight != conf->weight)
 		append(entry->detail, sizeof(entry->detail), "weight %u → %u", old->weight,
 		       conf->weight);
 	if (old->state != conf->state)
 		append(entry->detail, sizeof(entry->detail), "state %s → %s",
 		       state_name(old->state), state_name(conf->state));
+	return 0;
 }
 
-static void list_removed(struct plan_pool *pool, const struct layout_pool *old,
-			 const struct conf_pool *conf)
+static int list_removed(struct plan_pool *pool, const struct layout_pool *old,
+			const struct conf_pool *conf)
 {
 	for (uint32_t id = 0; id < old->backend_cap; id++)
 		if (old->backends[id].state == LAYOUT_ID_USED &&
-		    !find_backend(conf, &old->backends[id].address))
-			list_backend(pool, PLAN_REMOVE, &old->backends[id].address);
+		    !find_backend(conf, &old->backends[id].address, id) &&
+		    !list_backend(pool, PLAN_REMOVE, &old->backends[id].address))
+			return -ENOMEM;
+	return 0;
 }
 
 /* Pools */
@@ -299,36 +168,32 @@ static void list_removed(struct plan_pool *pool, const struct layout_pool *old,
 static int diff_pool(struct plan_work *work, size_t i)
 {
 	const struct conf_pool *conf = &work->config->pools[i];
-	const struct conf_pool *old_conf = find_old_conf(work, conf->name);
+	const struct conf_pool *old_conf = find_old_conf(work, conf->name, i);
 	const int32_t *backend_old = &work->backend_old[work->backend_at[i]];
 	struct plan_pool *pool = &work->plan->pools[i];
-	const struct layout_pool *old = NULL;
-	size_t most = conf->n_backends + 1;
+	const struct layout_pool *old;
+	int rc = 0;
 
-	if (pool->old_index != PLAN_NONE) {
-		old = &work->old->pools[pool->old_index];
-		most += layout_count_backends(old);
-	}
-	pool->backends = calloc(most, sizeof(*pool->backends));
-	if (!pool->backends)
-		return -ENOMEM;
-	for (size_t j = 0; j < conf->n_backends; j++) {
+	for (size_t j = 0; j < conf->n_backends && rc == 0; j++) {
 		const struct conf_backend *backend = &conf->backends[j];
 
 		if (backend_old[j] < 0)
-			list_added(pool, backend);
+			rc = list_added(pool, backend);
 		else
-			list_changed(pool, find_backend(old_conf, &backend->address), backend);
+			rc = list_changed(pool, find_backend(old_conf, &backend->address, j),
+					  backend);
 	}
-	if (!old) {
+	if (pool->old_index == PLAN_NONE) {
 		pool->kind = PLAN_ADD;
-		return 0;
+		return rc;
 	}
-	list_removed(pool, old, conf);
+	old = &work->old->pools[pool->old_index];
+	if (rc == 0)
+		rc = list_removed(pool, old, conf);
 	pool->settings_changed = old_conf && !settings_equal(old_conf, conf);
 	if (pool->n_backends || pool->settings_changed || old->slot_count != work->slot_counts[i])
 		pool->kind = PLAN_CHANGE;
-	return 0;
+	return rc;
 }
 
 static int list_gone_pool(struct plan_work *work, size_t old_index)
@@ -339,11 +204,7 @@ static int list_gone_pool(struct plan_work *work, size_t old_index)
 	*pool =
 	    (struct plan_pool){.kind = PLAN_REMOVE, .old_index = old_index, .new_index = PLAN_NONE};
 	memcpy(pool->name, old->name, sizeof(pool->name));
-	pool->backends = calloc(layout_count_backends(old) + 1, sizeof(*pool->backends));
-	if (!pool->backends)
-		return -ENOMEM;
-	list_removed(pool, old, NULL);
-	return 0;
+	return list_removed(pool, old, NULL);
 }
 
 /* The config's pools as kept or added; before plan_alloc(), which notes their runs in them. */
@@ -491,11 +352,10 @@ int plan_make(const struct layout *old, const struct lb_config *old_config,
 
 	if (!plan)
 		goto out;
-	if (old_config) {
-		work.seed_changed = old_config->node.seed != config->node.seed;
+	work.seed_changed = old->caps.slots && old->seed != config->node.seed;
+	if (old_config)
 		plan->node_changed = !node_equal(&old_config->node, &config->node);
-	}
-	rc = work_open(&work);
+	rc = plan_work_open(&work);
 	if (rc == 0)
 		rc = open_pools(&work);
 	if (rc == 0)
@@ -506,11 +366,12 @@ int plan_make(const struct layout *old, const struct lb_config *old_config,
 		rc = diff_vips(&work);
 	if (rc)
 		goto out;
+	plan->layout->seed = config->node.seed;
 	plan->n_changes = count_changes(&work);
 	*ret_plan = plan;
 	plan = NULL;
 out:
-	work_close(&work);
+	plan_work_close(&work);
 	plan_free(plan);
 	return rc;
 }

@@ -20,6 +20,8 @@ struct report {
 
 struct cached_share {
 	bool known;
+	bool kept; /* the pool is what it was: nothing moves from kept_index to it */
+	size_t kept_index;
 	size_t old_index;
 	double share;
 };
@@ -34,7 +36,7 @@ static double clamp_share(double share)
 
 static bool reseeded(const struct report *report)
 {
-	return report->old_config && report->old_config->node.seed != report->config->node.seed;
+	return report->old->caps.slots && report->old->seed != report->config->node.seed;
 }
 
 static double pool_share(const struct report *report, size_t old_index, size_t new_index)
@@ -43,6 +45,8 @@ static double pool_share(const struct report *report, size_t old_index, size_t n
 
 	if (reseeded(report))
 		return 1;
+	if (cached->kept && cached->kept_index == old_index)
+		return 0;
 	if (cached->known && cached->old_index == old_index)
 		return cached->share;
 	cached->share = clamp_share(report->moved_share(report->ctx, old_index, new_index));
@@ -64,6 +68,22 @@ static double vip_share(const struct report *report, const struct plan_vip *vip)
 	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE)
 		return 1;
 	return pool_share(report, before->pool_id, after->pool_id);
+}
+
+/*
+ * Spares moved_share() the pools that stay as they are, and with them most of the work on a large
+ * configuration. Without the old config, "keep" does not say that the weights are the same.
+ */
+static void mark_kept_pools(struct report *report)
+{
+	for (size_t i = 0; report->old_config && i < report->plan->n_pools; i++) {
+		const struct plan_pool *pool = &report->plan->pools[i];
+
+		if (pool->kind != PLAN_KEEP)
+			continue;
+		report->cache[pool->new_index].kept = true;
+		report->cache[pool->new_index].kept_index = pool->old_index;
+	}
 }
 
 static json_t *text_or_null(const char *text)
@@ -167,41 +187,69 @@ static bool same_interfaces(const struct conf_node *a, const struct conf_node *b
 	return true;
 }
 
-/* "interfaces eth0 → eth0 eth1, xdp_mode auto → native" */
-static void print_node(FILE *out, const struct conf_node *before, const struct conf_node *after)
+static const char *source_text(bool set, const struct lb_addr *address, char *buf)
 {
-	bool interfaces = !before || !same_interfaces(before, after);
+	return set ? addr_format(address, buf) : "by route";
+}
 
-	if (interfaces) {
-		fputs("interfaces ", out);
-		if (before) {
-			print_interfaces(out, before);
-			fputs(" → ", out);
-		}
+static void print_source(FILE *out, const char *family, bool had, const struct lb_addr *before,
+			 bool has, const struct lb_addr *after)
+{
+	char a[LB_ADDR_TEXT_MAX], b[LB_ADDR_TEXT_MAX];
+
+	if (had == has && (!has || addr_equal(before, after)))
+		return;
+	fprintf(out, ", tunnel source %s %s → %s", family, source_text(had, before, a),
+		source_text(has, after, b));
+}
+
+/* ", interfaces eth0 → eth0 eth1, xdp_mode auto → native"; nothing where nothing differs. */
+static void print_node_changes(FILE *out, const struct conf_node *before,
+			       const struct conf_node *after)
+{
+	if (!same_interfaces(before, after)) {
+		fputs(", interfaces ", out);
+		print_interfaces(out, before);
+		fputs(" → ", out);
 		print_interfaces(out, after);
 	}
-	if (!before)
-		fprintf(out, ", xdp_mode %s", mode_name(after->xdp_mode));
-	else if (before->xdp_mode != after->xdp_mode)
-		fprintf(out, "%sxdp_mode %s → %s", interfaces ? ", " : "",
-			mode_name(before->xdp_mode), mode_name(after->xdp_mode));
+	if (before->xdp_mode != after->xdp_mode)
+		fprintf(out, ", xdp_mode %s → %s", mode_name(before->xdp_mode),
+			mode_name(after->xdp_mode));
+	if (before->seed != after->seed)
+		fprintf(out, ", seed %llu → %llu", (unsigned long long)before->seed,
+			(unsigned long long)after->seed);
+	print_source(out, "IPv4", before->has_tunnel_source_v4, &before->tunnel_source_v4,
+		     after->has_tunnel_source_v4, &after->tunnel_source_v4);
+	print_source(out, "IPv6", before->has_tunnel_source_v6, &before->tunnel_source_v6,
+		     after->has_tunnel_source_v6, &after->tunnel_source_v6);
+}
+
+static void print_node(FILE *out, const struct conf_node *node)
+{
+	fputs(", interfaces ", out);
+	print_interfaces(out, node);
+	fprintf(out, ", xdp_mode %s", mode_name(node->xdp_mode));
 }
 
 static json_t *report_node(const struct report *report)
 {
+	const struct conf_node *after = &report->config->node;
 	char *text = NULL;
 	size_t size;
-	FILE *out;
+	FILE *out = open_memstream(&text, &size);
 	json_t *node;
 
-	if (!report->plan->node_changed)
-		return json_null();
-	out = open_memstream(&text, &size);
 	if (!out)
 		return NULL;
-	print_node(out, report->old_config ? &report->old_config->node : NULL,
-		   &report->config->node);
-	node = fclose(out) ? NULL : json_string(size ? text : "settings changed");
+	if (report->old_config)
+		print_node_changes(out, &report->old_config->node, after);
+	else if (report->plan->node_changed)
+		print_node(out, after);
+	if (fclose(out))
+		node = NULL;
+	else
+		node = size > 2 ? json_string(text + 2) : json_null(); /* after the first ", " */
 	free(text);
 	return node;
 }
@@ -250,6 +298,7 @@ json_t *plan_report(const struct plan *plan, const struct layout *old,
 
 	if (!report.cache)
 		return NULL;
+	mark_kept_pools(&report);
 	/* json_pack() takes the references that are left when one of them is NULL. */
 	result = json_pack("{s:b, s:s?, s:I, s:o, s:o, s:o}", "rebuild", (int)plan->rebuild,
 			   "rebuild_reason", plan->rebuild_reason, "n_changes",

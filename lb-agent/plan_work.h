@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * plan_work.h - what plan.c (what differs) and plan_alloc.c (what lies where) share. Nobody else
- * includes it.
+ * plan_work.h - what plan_match.c (what is what), plan_alloc.c (what lies where) and plan.c (what
+ * differs) share. Nobody else includes it.
  */
 #ifndef LB_PLAN_WORK_H
 #define LB_PLAN_WORK_H
@@ -24,6 +24,10 @@ struct plan_work {
 	size_t *backend_at;	    /* by the config's pool: its first entry in backend_old */
 	int32_t *backend_old;	    /* old local id; -1: new */
 };
+
+/* Fills in what follows `seed_changed`; the rest is set. -ENOMEM; close in any case. */
+int plan_work_open(struct plan_work *work);
+void plan_work_close(struct plan_work *work);
 
 /*
  * Makes plan->layout, in the old one's maps where there is room, else with sizes of its own

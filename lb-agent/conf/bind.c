@@ -71,6 +71,9 @@ static void wrong_type_hint(const struct schema_field *field, const struct tree_
 	} else if (node->kind == TREE_TEXT && node->n < 60) {
 		if (field->type == SCHEMA_LIST && field->item->type != SCHEMA_OBJECT)
 			snprintf(hint, size, "write '%s: [%s]'", field->name, node->text);
+		key = field->type == SCHEMA_OBJECT ? schema_find(field->object, node->text) : NULL;
+		if (key && !key->later && key->type == SCHEMA_OBJECT)
+			snprintf(hint, size, "write '%s: {%s: {}}'", field->name, key->name);
 		key = field->type == SCHEMA_OBJECT ? sole_required(field->object) : NULL;
 		if (key && key->type != SCHEMA_LIST)
 			snprintf(hint, size, "write '{%s: %s}'", key->name, node->text);
@@ -91,25 +94,47 @@ static void wrong_type(struct binder *b, const struct schema_field *field,
 		 field->name, scalar_wants(field, wants, sizeof(wants)), tree_kind_name(node));
 }
 
-/* Returns the key that was probably meant, or NULL. */
-static const struct schema_field *unknown_key(struct binder *b, const struct schema_object *schema,
-					      const struct tree_node *key)
+/* "port:80" is a key to YAML, since no space follows the colon. Returns the field, or NULL. */
+static const struct schema_field *missing_space(const struct schema_object *schema, const char *key)
+{
+	for (size_t i = 0; i < schema->n_values; i++) {
+		size_t len = strlen(schema->fields[i].name);
+
+		if (strncmp(key, schema->fields[i].name, len) == 0 && key[len] == ':')
+			return &schema->fields[i];
+	}
+	return NULL;
+}
+
+static const struct schema_field *nearest_key(const struct schema_object *schema, const char *key)
 {
 	const struct schema_field *nearest = NULL;
 	unsigned int best = DIAG_FAR;
-	char hint[400] = "";
-	size_t used;
 
 	for (size_t i = 0; i < schema->n_values; i++) {
-		unsigned int distance = diag_distance(key->text, schema->fields[i].name);
+		unsigned int distance = diag_distance(key, schema->fields[i].name);
 
 		if (distance < best) {
 			best = distance;
 			nearest = &schema->fields[i];
 		}
 	}
-	if (nearest) {
-		snprintf(hint, sizeof(hint), "did you mean '%s'?", nearest->name);
+	return nearest;
+}
+
+/* Returns the key that was probably meant, or NULL. */
+static const struct schema_field *unknown_key(struct binder *b, const struct schema_object *schema,
+					      const struct tree_node *key)
+{
+	const struct schema_field *meant = missing_space(schema, key->text);
+	char hint[400];
+	size_t used;
+
+	if (meant) {
+		snprintf(hint, sizeof(hint), "write '%s: ...', with a space after the colon",
+			 meant->name);
+	} else if ((meant = nearest_key(schema, key->text))) {
+		snprintf(hint, sizeof(hint), "did you mean '%s'?", meant->name);
 	} else {
 		used = (size_t)snprintf(hint, sizeof(hint), "the keys of %s are: ", schema->title);
 		for (size_t i = 0; i < schema->n_values && used < sizeof(hint); i++)
@@ -117,22 +142,7 @@ static const struct schema_field *unknown_key(struct binder *b, const struct sch
 						 i ? ", " : "", schema->fields[i].name);
 	}
 	diag_add(b->diag, DIAG_ERROR, key->loc, hint, "unknown key '%.60s'", key->text);
-	return nearest;
-}
-
-static void missing_key(struct binder *b, const struct object *object,
-			const struct schema_field *field)
-{
-	char wants[200], hint[280];
-
-	snprintf(hint, sizeof(hint), "add '%s: ...', %s", field->name,
-		 scalar_wants(field, wants, sizeof(wants)));
-	if (object->name)
-		diag_add(b->diag, DIAG_ERROR, object->loc, hint, "pool '%.64s' lacks the key '%s'",
-			 object->name, field->name);
-	else
-		diag_add(b->diag, DIAG_ERROR, object->loc, hint, "%s lacks the key '%s'",
-			 object->schema->title, field->name);
+	return meant;
 }
 
 /* A mapping while it is read. */
@@ -143,11 +153,40 @@ struct reading {
 	bool incomplete;			     /* what it lacks may be in a key for later */
 };
 
+/* One complaint for all that is missing: its place is the same. */
+static void missing_keys(struct binder *b, const struct reading *r)
+{
+	const struct object *object = r->object;
+	const struct schema_field *last = NULL;
+	char keys[512] = "", wants[200], hint[280];
+	size_t used = 0, n = 0;
+
+	for (size_t i = 0; i < object->schema->n_values && used < sizeof(keys); i++) {
+		const struct schema_field *field = &object->schema->fields[i];
+
+		if (!field->required || object->v[i].state != VALUE_UNSET || r->excused[i])
+			continue;
+		used += (size_t)snprintf(keys + used, sizeof(keys) - used, "%s'%s'", n ? ", " : "",
+					 field->name);
+		last = field;
+		n++;
+	}
+	if (n == 0 || r->incomplete)
+		return;
+	if (n == 1)
+		snprintf(hint, sizeof(hint), "add '%s: ...', %s", last->name,
+			 scalar_wants(last, wants, sizeof(wants)));
+	diag_add(b->diag, DIAG_ERROR, object->loc, n == 1 ? hint : NULL,
+		 object->name ? "pool '%s' lacks the key%s %s" : "%s lacks the key%s %s",
+		 object->name ? object->name : object->schema->title, n > 1 ? "s" : "", keys);
+}
+
 /* What is not in the file: the default, or the complaint that there must be something. */
 static int fill_rest(struct binder *b, const struct reading *r)
 {
 	struct object *object = r->object;
 
+	missing_keys(b, r);
 	for (size_t i = 0; i < object->schema->n_values; i++) {
 		const struct schema_field *field = &object->schema->fields[i];
 		struct value *value = &object->v[i];
@@ -157,9 +196,7 @@ static int fill_rest(struct binder *b, const struct reading *r)
 		if (value->state != VALUE_UNSET)
 			continue;
 		value->loc = object->loc;
-		if (field->required) {
-			if (!r->incomplete && !r->excused[i])
-				missing_key(b, object, field);
+		if (field->required || r->excused[i]) {
 			value->state = VALUE_BAD;
 		} else if (field->standard) {
 			node = (struct tree_node){.kind = TREE_TEXT,

@@ -321,7 +321,7 @@ static void check_health(struct checker *c, const struct object *pool, size_t pl
 	if (tcp->state == VALUE_UNSET && http->state == VALUE_UNSET)
 		diag_add(c->diag, DIAG_ERROR, health->loc, "add 'tcp: {}' or 'http: {path: /}'",
 			 "the health check of pool '%s' has neither 'tcp' nor 'http'", pool->name);
-	if (tcp->state != VALUE_UNSET && http->state != VALUE_UNSET)
+	if (tcp->state == VALUE_SET && http->state == VALUE_SET)
 		diag_add(c->diag, DIAG_ERROR, health->loc, "'http' includes what 'tcp' checks",
 			 "the health check of pool '%s' has both 'tcp' and 'http'", pool->name);
 	else if (tcp->state == VALUE_SET)

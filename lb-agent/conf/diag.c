@@ -28,7 +28,7 @@ struct entry {
 };
 
 struct diag {
-	char *file;
+	char *file; /* printable: a path may hold anything */
 	const char *text;
 	size_t text_len;
 	char *owned_text;
@@ -37,13 +37,38 @@ struct diag {
 	size_t errors, warnings; /* counted whether stored or not */
 };
 
+/* A copy in which what must not reach a terminal is spelled out: \xNN for a byte, \uNNNN else. */
+static char *printable_copy(const char *text)
+{
+	size_t len = strlen(text), bytes;
+	char *copy = malloc(len * 6 + 1);
+	char *out = copy;
+
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < len; i += bytes) {
+		uint32_t c = utf8_decode(text + i, len - i, &bytes);
+
+		if (utf8_printable(c)) {
+			memcpy(out, text + i, bytes);
+			out += bytes;
+		} else if (c == UTF8_INVALID || c < 0x80) {
+			out += sprintf(out, "\\x%02x", (unsigned char)text[i]);
+		} else {
+			out += sprintf(out, "\\u%04x", (unsigned int)c);
+		}
+	}
+	*out = '\0';
+	return copy;
+}
+
 struct diag *diag_new(const char *file, const char *text, size_t text_len)
 {
 	struct diag *diag = calloc(1, sizeof(*diag));
 
 	if (!diag)
 		return NULL;
-	diag->file = strdup(file);
+	diag->file = printable_copy(file);
 	if (!diag->file) {
 		free(diag);
 		return NULL;
@@ -73,31 +98,6 @@ void diag_free(struct diag *diag)
 	free(diag->owned_text);
 	free(diag->file);
 	free(diag);
-}
-
-/* A copy in which what must not reach a terminal is spelled out: \xNN for a byte, \uNNNN else. */
-static char *printable_copy(const char *text)
-{
-	size_t len = strlen(text), bytes;
-	char *copy = malloc(len * 6 + 1);
-	char *out = copy;
-
-	if (!copy)
-		return NULL;
-	for (size_t i = 0; i < len; i += bytes) {
-		uint32_t c = utf8_decode(text + i, len - i, &bytes);
-
-		if (utf8_printable(c)) {
-			memcpy(out, text + i, bytes);
-			out += bytes;
-		} else if (c == UTF8_INVALID || c < 0x80) {
-			out += sprintf(out, "\\x%02x", (unsigned char)text[i]);
-		} else {
-			out += sprintf(out, "\\u%04x", (unsigned int)c);
-		}
-	}
-	*out = '\0';
-	return copy;
 }
 
 static struct entry *entry_add(struct diag *diag)
@@ -252,22 +252,20 @@ char *diag_json(const struct diag *diag)
 {
 	const struct entry **order = sorted_entries(diag);
 	json_t *root = NULL, *list = json_array();
-	char *file = printable_copy(diag->file); /* a path need not be UTF-8 */
 	char *text = NULL;
 
-	if (!order || !list || !file)
+	if (!order || !list)
 		goto out;
 	for (size_t i = 0; i < diag->n; i++)
 		if (json_array_append_new(list, entry_json(order[i])) < 0)
 			goto out;
-	root = json_pack("{s:s, s:O, s:I}", "file", file, "errors", list, "not_listed",
+	root = json_pack("{s:s, s:O, s:I}", "file", diag->file, "errors", list, "not_listed",
 			 (json_int_t)(diag->errors + diag->warnings - diag->n));
 	if (root)
 		text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 out:
 	json_decref(root);
 	json_decref(list);
-	free(file);
 	free(order);
 	return text;
 }

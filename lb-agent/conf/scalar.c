@@ -478,8 +478,9 @@ const char *scalar_wants(const struct schema_field *f, char *buf, size_t size)
 {
 	switch (f->type) {
 	case SCHEMA_OBJECT:
-	case SCHEMA_NAMED:
 		return "a mapping";
+	case SCHEMA_NAMED:
+		return "a mapping of names";
 	case SCHEMA_LIST:
 		return "a list";
 	case SCHEMA_SEED:

@@ -19,6 +19,7 @@ struct builder {
 	size_t len;
 	struct tree_node *root;
 	unsigned int documents;
+	size_t nodes;
 	struct open {
 		struct tree_node *node, *last;
 		bool key_next; /* of a map: the next node is a key */
@@ -165,6 +166,7 @@ static bool line_has_bare_ipv6(const struct builder *b, unsigned int line)
 /* libyaml speaks of tokens and states; what an operator has to do is said here. */
 static const struct problem {
 	const char *libyaml, *message, *hint;
+	bool at_start; /* what says more is where the thing starts, not where it went wrong */
 } problems[] = {
     {"found character that cannot start any token", "unexpected character",
      "quote texts that start with one of @ ` % & * ! | > { } [ ] , : #"},
@@ -173,13 +175,12 @@ static const struct problem {
     {"did not find expected key", "expected a key here",
      "check the indentation, and the brackets and quotes above"},
     {"could not find expected ':'", "expected ':' after a key",
-     "a key is written 'key: value', with a space after the colon"},
+     "a key is written 'key: value', with a space after the colon", true},
     {"did not find expected '-' indicator", "expected a list item ('- …') here",
      "are the items of the list indented alike?"},
     {"did not find expected ',' or ']'", "expected ',' or ']' in a list", NULL},
     {"did not find expected ',' or '}'", "expected ',' or '}' in a mapping", NULL},
-    {"found unexpected end of stream", "the file ends within a quoted text or brackets",
-     "close the quotes"},
+    {"found unexpected end of stream", "a quote that is not closed", NULL, true},
     {"block sequence entries are not allowed in this context", "a list can't start here",
      "put '- …' on a line of its own below the key"},
     {"found unknown escape character", "unknown escape after '\\'",
@@ -195,22 +196,26 @@ static void syntax_error(struct builder *b, const yaml_parser_t *parser)
 	const char *libyaml = parser->problem ? parser->problem : "unreadable YAML";
 	const char *message = libyaml, *hint = NULL;
 	char context[160] = "";
+	bool at_start = false;
 
 	for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
 		if (strcmp(libyaml, problems[i].libyaml) == 0) {
 			message = problems[i].message;
 			hint = problems[i].hint;
+			at_start = problems[i].at_start;
 		}
 	}
 	if (strstr(libyaml, "cannot start any token") && byte_at(b, loc) == '\t') {
 		message = "a tab can't be used to indent";
 		hint = "YAML is indented with spaces";
 	}
-	if (!hint && byte_at(b, loc) == '\0')
-		hint = "the file ends here: is a bracket or a quote left open above?";
+	if (!hint && !at_start && byte_at(b, loc) == '\0')
+		hint = "the file ends here: is a bracket left open above?";
 	if (line_has_bare_ipv6(b, loc.line))
 		hint = "put IPv6 addresses in quotes: \"2001:db8::53\"";
-	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
+	if (at_start && parser->context)
+		loc = loc_of(&parser->context_mark, NULL);
+	else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		snprintf(context, sizeof(context), " (%s that starts at line %zu)", parser->context,
 			 parser->context_mark.line + 1);
 	diag_add(b->diag, DIAG_ERROR, loc, hint, "YAML syntax: %s%s", message, context);
@@ -335,6 +340,12 @@ static int on_alias(struct builder *b, const yaml_event_t *event)
 
 static int on_event(struct builder *b, const yaml_event_t *event)
 {
+	if (++b->nodes > TREE_NODES_MAX) {
+		diag_add(b->diag, DIAG_ERROR, loc_of(&event->start_mark, NULL), NULL,
+			 "more than %zu values and keys", TREE_NODES_MAX);
+		b->stopped = true;
+		return 0;
+	}
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
 		if (++b->documents > 1) {

@@ -16,6 +16,7 @@
 #include "conf/diag.h"
 
 #define TREE_TEXT_MAX  ((size_t)256 << 20) /* bytes of a file, at the most */
+#define TREE_NODES_MAX ((size_t)8 << 20)   /* values and keys, at the most: 40 bytes each */
 #define TREE_DEPTH_MAX 32		   /* levels of nesting */
 
 enum tree_kind {

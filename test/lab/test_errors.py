@@ -60,17 +60,29 @@ def test_bad_config_at_the_start_is_refused_with_a_place(lab, text):
     assert "xdp" not in lab.box.run("ip", "link", "show", "lb0").stdout
 
 
-def test_interface_that_is_not_there_is_reported_and_attached_when_it_appears(lab):
+def test_interface_that_is_not_there_is_named_and_nothing_is_left_attached(lab):
     agent = Agent(lab, doc(interfaces=["lb0", "later0"]))
-    agent.start()
-    shown = {i["name"]: i for i in agent.status()["interfaces"]}
-    assert shown["lb0"]["attached"] is True
-    assert shown["later0"]["present"] is False and shown["later0"]["attached"] is False
+    assert "later0" in fails(agent)
+    assert "xdp" not in lab.box.run("ip", "link", "show", "lb0").stdout
+
+
+def test_interface_that_vanishes_is_waited_for(lab):
+    def plug():
+        lab.box.ip("link add later0 type veth peer name later1", "link set later0 up",
+                   "link set later1 up")
+
+    def later0():
+        return {i["name"]: i for i in agent.status()["interfaces"]}["later0"]
+
+    plug()
+    agent = Agent(lab, doc(interfaces=["lb0", "later0"])).start()
+    assert later0()["attached"] is True
+    lab.box.ip("link del later0")
+    wait_until(lambda: not later0()["present"], 5, "the interface's absence in status")
+    assert later0()["attached"] is False and "later0" in later0()["error"]
     assert "later0" in agent.log()
-    lab.box.ip("link add later0 type veth peer name later1", "link set later0 up",
-               "link set later1 up")
-    wait_until(lambda: {i["name"]: i for i in agent.status()["interfaces"]}["later0"]["attached"],
-               5, "the interface's attachment")
+    plug()
+    wait_until(lambda: later0()["attached"], 5, "the interface's attachment")
 
 
 def test_foreign_xdp_program_is_left_alone_and_named(lab):
@@ -78,16 +90,8 @@ def test_foreign_xdp_program_is_left_alone_and_named(lab):
     bpf.pin_xdp(foreign, name="foreign_prog")
     lab.box.run("bpftool", "net", "attach", "xdpdrv", "pinned", foreign, "dev", "lb0")
     before = lab.box.run("ip", "-d", "link", "show", "lb0").stdout
-    agent = Agent(lab, doc())
-    process = agent.start_only()
-    wait_until(lambda: not process.running() or os.path.exists(agent.socket), 10, "start or end")
-    if process.running():
-        # It runs on, so it must say what is wrong where the operator looks.
-        interface = wait_until(lambda: agent.status()["interfaces"][0], 5, "status")
-        assert interface["attached"] is False
-        assert interface["error"]
-    wait_until(lambda: "lb0" in process.log(), 5, "a line that names the interface")
-    agent.stop()
+    log = fails(Agent(lab, doc()))
+    assert any("lb0" in line and "XDP program" in line for line in log.split("\n"))
     assert lab.box.run("ip", "-d", "link", "show", "lb0").stdout == before
 
 

@@ -152,7 +152,7 @@ def test_download_through_a_drained_pools_other_backend_is_intact(site, vip, rel
 
 def test_no_request_fails_while_configs_change(site, vip):
     """New connections during ten reloads; those that are under way when their slot moves break."""
-    stream = RequestStream(site.lab.client, vip, first_port=34000, ports=4000)
+    stream = RequestStream(site.lab.client, vip, first_port=34000)
     stream.wait_progress(30)
     for i in range(10):
         site.agent.reload(changed(BASE, "be1", weight=100 + i))

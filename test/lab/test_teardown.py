@@ -7,6 +7,7 @@ import pytest
 
 from lablib import bpf, config, snapshot
 from lablib.agent import Agent
+from lablib.client import Client
 from lablib.lab import Lab
 from lablib.wait import wait_until
 
@@ -60,22 +61,25 @@ def test_teardown_leaves_no_program_map_or_pin(lab):
     during = snapshot.bpf_all()
     assert len(during["map"]) > len(before["map"])
     agent.teardown()
-    assert snapshot.tree(lab.bpffs) == pins
+    # libxdp's own directory, where it takes its lock, belongs to all of its users.
+    libxdp = os.path.join(lab.bpffs, "xdp")
+    assert [p for p in snapshot.tree(lab.bpffs) if p != libxdp] == pins
     # Programs and maps are freed after a grace period.
     wait_until(lambda: all(snapshot.bpf_ids(k) <= before[k] for k in before), 10,
                lambda: f"the end of {[(k, snapshot.bpf_ids(k) - before[k]) for k in before]}")
 
 
-def test_vip_is_dead_after_teardown(lab):
+def test_vip_lives_without_an_agent_and_is_dead_after_teardown(lab):
+    client, vip = Client(lab.client), config.CASES["l2-v4"][0]
+    for backend in lab.backends:
+        backend.start_nginx()
+    for backend in lab.backends:
+        backend.wait_nginx()
     agent = run_and_end(lab)
+    client.get_many(vip, 50).assert_clean()
     agent.teardown()
-    assert "xdp" not in lab.box.run("ip", "link", "show", "lb0").stdout
-    assert "lb_slots" not in lab.box.run("bpftool", "map").stdout or snapshot_is_others(lab)
-
-
-def snapshot_is_others(lab):
-    """Maps of the same name may belong to another lab; none may be pinned in this one."""
-    return not [p for p in snapshot.tree(lab.bpffs) if "lb_slots" in p]
+    with pytest.raises(OSError):
+        client.get(vip, timeout=0.3)
 
 
 def test_teardown_leaves_foreign_programs_and_pins_alone(lab):

@@ -157,7 +157,8 @@ static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKET
 static void rig_put_services(struct rig *rig)
 {
 	const __u32 live = rig->config.second_half ? 1 : 0;
-	struct lb_control control = {LB_ABI_MAGIC, LB_ABI_VERSION, live, 1, {0}};
+	const struct lb_control control = {
+	    .magic = LB_ABI_MAGIC, .abi = LB_ABI_VERSION, .active = live, .generation = 1};
 	struct lb_service services[4];
 	__u32 disp[RIG_BUCKET_MASK + 1] = {0}, position[4];
 	struct lb_disp_line line = {{0}};

@@ -441,12 +441,8 @@ Test(conf_bind, rejects_duplicate_keys_and_names_the_first)
 
 Test(conf_bind, names_every_missing_key)
 {
-	conf_text_says("version: 1\n", "1:1: error: the configuration lacks the key 'node'\n"
-				       "= add 'node: ...', a mapping\n"
-				       "1:1: error: the configuration lacks the key 'pools'\n"
-				       "= add 'pools: ...', a mapping\n"
-				       "1:1: error: the configuration lacks the key 'vips'\n"
-				       "= add 'vips: ...', a list\n");
+	conf_text_says("version: 1\n", "1:1: error: the configuration lacks the keys 'node', "
+				       "'pools', 'vips'\n");
 	conf_text_says(WITH_POOL("slots: 5"), "4:3: error: pool 'web' lacks the key 'backends'\n"
 					      "= add 'backends: ...', a list\n");
 	conf_text_says(WITH_VIP("name: v, address: 192.0.2.1, port: 80, " VIP_END),
@@ -574,4 +570,34 @@ Test(conf_bind, does_not_ask_an_l7_vip_with_routes_for_a_pool)
 				"forward: l7, routes: [{pool: web}]"),
 		       "5:67: error: 'forward: l7' is not supported yet\n"
 		       "5:71: error: 'routes' is not supported yet\n");
+}
+
+Test(conf_bind, rejects_more_backends_than_a_slot_can_number)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	fprintf(out, HEAD "pools:\n  web:\n    backends:\n");
+	for (unsigned int i = 0; i < 16385; i++)
+		fprintf(out, "    - {address: 10.1.%u.%u}\n", i >> 8, i & 255);
+	fprintf(out, VIPS);
+	fclose(out);
+	conf_text_says(text,
+		       "5:5: error: 'backends' has 16385 items: at most 16384 are possible\n");
+	free(text);
+}
+
+Test(conf_bind, says_that_a_space_is_missing_after_a_colon)
+{
+	conf_text_says(WITH_BACKENDS("{address:10.0.0.1}"),
+		       "4:21: error: unknown key 'address:10.0.0.1'\n"
+		       "= write 'address: ...', with a space after the colon\n");
+}
+
+Test(conf_bind, says_how_a_mapping_is_written_that_was_given_as_a_word)
+{
+	conf_text_says(WITH_POOL("backends: [{address: 10.0.0.1}], health: http"),
+		       "4:50: error: 'health' wants a mapping, found a text\n"
+		       "= write 'health: {http: {}}'\n");
 }

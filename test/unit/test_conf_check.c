@@ -69,7 +69,7 @@ Test(conf_check, does_not_call_a_pool_undefined_that_is_only_bad)
 	conf_text_says(HEAD "pools: {web: 5}\n" VIPS,
 		       "3:14: error: 'web' wants a mapping, found a text\n");
 	conf_text_says(HEAD "pools: [web]\n" VIPS,
-		       "3:8: error: 'pools' wants a mapping, found a list\n");
+		       "3:8: error: 'pools' wants a mapping of names, found a list\n");
 }
 
 Test(conf_check, warns_of_a_pool_that_no_vip_uses)
@@ -212,4 +212,10 @@ Test(conf_check, says_everything_at_once_and_no_echo)
 	    "= did you mean 'web'?\n"
 	    "13:1: error: unknown key 'extra'\n"
 	    "= the keys of the configuration are: version, node, pools, vips\n");
+}
+
+Test(conf_check, does_not_miss_a_probe_that_is_misspelt)
+{
+	conf_text_says(WITH_HEALTH("https: {}"), "4:51: error: unknown key 'https'\n"
+						 "= did you mean 'http'?\n");
 }

@@ -88,7 +88,7 @@ Test(conf_files, shows_the_source_of_a_file_that_is_read)
 	close(fd);
 	snprintf(expected, sizeof(expected),
 		 "%s:2:1: error: YAML syntax: expected a value here\n    2 | \n      | ^\n"
-		 "      = the file ends here: is a bracket or a quote left open above?\n",
+		 "      = the file ends here: is a bracket left open above?\n",
 		 path);
 	cannot_read(path, -EINVAL, expected);
 	unlink(path);

@@ -388,6 +388,18 @@ Test(netlink_kernel, follows_a_link_down_and_up)
 	await("10.0.1.2", NEXTHOP_RESOLVED);
 }
 
+Test(netlink_kernel, makes_its_entry_again_after_a_flap_that_nobody_saw)
+{
+	follow("10.0.1.2");
+	await("10.0.1.2", NEXTHOP_RESOLVED);
+	/* All within one batch of events: in the end the link is as it was, its neighbours gone. */
+	run("ip link set v0 down && ip link set v0 up");
+	spin(100);
+	await("10.0.1.2", NEXTHOP_RESOLVED);
+	cr_assert(
+	    shell_true("ip -d neigh show 10.0.1.2 dev v0 | grep managed | grep -q 'proto 83'"));
+}
+
 Test(netlink_kernel, reports_devices_that_come_and_go)
 {
 	cr_assert_eq(lab.link_calls, 0, "what was there at the start is no news");
@@ -442,6 +454,10 @@ Test(netlink_kernel, notices_a_neighbour_that_dies_and_comes_back)
 	/* The kernel's retries are no news. */
 	spin(1500);
 	cr_assert_eq(get("10.0.1.2")->status, NEXTHOP_NEIGH_FAILED);
+	for (int i = 0; i < 5; i++) {
+		run("ip neigh replace 10.0.1.2 dev v0 use protocol 83");
+		spin(50);
+	}
 	cr_assert_eq(lab.nexthop_calls, calls);
 	peer("ip link set v1 arp on && ip addr add 10.0.1.2/24 dev v1");
 	await("10.0.1.2", NEXTHOP_RESOLVED);
@@ -465,6 +481,40 @@ Test(netlink_kernel, follows_a_neighbour_to_another_mac)
 	for (int i = 0; i < 1000 && get("10.0.1.2")->eth_dst[5] != 0x22; i++)
 		spin(10);
 	expect_mac(await("10.0.1.2", NEXTHOP_RESOLVED)->eth_dst, 2, 0, 0, 0, 0, 0x22);
+}
+
+Test(netlink_kernel, follows_a_gratuitous_arp_at_once)
+{
+	uint64_t start;
+
+	/* No probing in the meantime; arp_notify announces a new MAC, as VRRP does. */
+	run("echo 600000 >/proc/sys/net/ipv4/neigh/v0/base_reachable_time_ms");
+	run("ip neigh flush dev v0");
+	peer("echo 1 >/proc/sys/net/ipv4/conf/v1/arp_notify");
+	follow("10.0.1.2");
+	await("10.0.1.2", NEXTHOP_RESOLVED);
+	spin(20);
+	lab.nexthop_calls = 0;
+	start = now_ms();
+	peer("ip link set v1 address 02:00:00:00:00:22");
+	while (get("10.0.1.2")->eth_dst[5] != 0x22 && now_ms() < start + 2000)
+		spin(1);
+	expect_mac(get("10.0.1.2")->eth_dst, 2, 0, 0, 0, 0, 0x22);
+	cr_assert_eq(lab.nexthop_calls, 1, "from one MAC to the other, without a gap");
+}
+
+Test(netlink_kernel, tells_when_the_kernel_refuses_an_entry_and_tries_again)
+{
+	run("ip route add 10.9.0.0/16 via inet6 fd00:1::2 dev v0");
+	/* Below 1280 bytes a device has no IPv6, hence no neighbours there (RFC 8200). */
+	run("ip link set v0 mtu 1200");
+	spin(50);
+	follow("10.9.8.7");
+	cr_assert_eq(get("10.9.8.7")->status, NEXTHOP_NEIGH_FAILED);
+	cr_assert_str_eq(get("10.9.8.7")->detail,
+			 "no neighbour entry for fd00:1::2: Invalid argument");
+	run("ip link set v0 mtu 1500 && ip addr add fd00:1::1/64 dev v0 nodad");
+	await("10.9.8.7", NEXTHOP_RESOLVED);
 }
 
 Test(netlink_kernel, uses_an_administrators_entry_as_it_is)

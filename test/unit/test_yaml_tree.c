@@ -237,5 +237,19 @@ Test(yaml_tree, says_where_what_is_not_closed_starts)
 	says("a: [1,\nb: 2\n",
 	     "t:3:1: error: YAML syntax: expected ',' or ']' in a list (while parsing a flow "
 	     "sequence that starts at line 1)\n    3 | \n      | ^\n"
-	     "      = the file ends here: is a bracket or a quote left open above?\n");
+	     "      = the file ends here: is a bracket left open above?\n");
+}
+
+Test(yaml_tree, points_at_a_quote_that_is_not_closed)
+{
+	says("a: [\"b, c]\nd: e\n", "t:1:5: error: YAML syntax: a quote that is not closed\n"
+				    "    1 | a: [\"b, c]\n      |     ^\n");
+}
+
+Test(yaml_tree, points_at_a_key_without_its_colon)
+{
+	says("a: 1\nb:2\nc: 3\n", "t:2:1: error: YAML syntax: expected ':' after a key\n"
+				  "    2 | b:2\n      | ^\n"
+				  "      = a key is written 'key: value', with a space after the "
+				  "colon\n");
 }

@@ -68,18 +68,46 @@ out:
 	return r;
 }
 
+static int by_address(const void *a, const void *b)
+{
+	const struct layout_backend *const *x = a, *const *y = b;
+
+	return addr_cmp(&(*x)->address, &(*y)->address);
+}
+
+/* The backends of a run in address order, so that 16,384 are found without a search through all. */
+static size_t sort_backends(const struct layout_pool *pool, const struct layout_backend **sorted)
+{
+	size_t n = 0;
+
+	for (uint32_t id = 0; id < pool->backend_cap; id++) {
+		if (pool->backends[id].state == LAYOUT_ID_USED)
+			sorted[n++] = &pool->backends[id];
+	}
+	qsort(sorted, n, sizeof(sorted[0]), by_address);
+	return n;
+}
+
 /* The old run's local ids in the new one's; malloc'd. */
 static uint16_t *translate_ids(const struct layout_pool *old, const struct layout_pool *new)
 {
-	uint16_t *map = calloc(old->backend_cap ? old->backend_cap : 1, sizeof(*map));
+	uint16_t *map = calloc(old->backend_cap + 1, sizeof(*map));
+	const struct layout_backend **sorted = calloc(new->backend_cap + 1, sizeof(*sorted));
+	size_t n = sorted ? sort_backends(new, sorted) : 0;
 
-	for (uint32_t id = 0; map && id < old->backend_cap; id++) {
-		int to = old->backends[id].state == LAYOUT_ID_USED
-			     ? layout_find_backend(new, &old->backends[id].address)
-			     : -1;
+	for (uint32_t id = 0; map && sorted && id < old->backend_cap; id++) {
+		const struct layout_backend *wanted = &old->backends[id];
+		const struct layout_backend **found = NULL;
 
-		map[id] = to < 0 ? UINT16_MAX : (uint16_t)to;
+		if (wanted->state == LAYOUT_ID_USED)
+			found = bsearch(&wanted, sorted, n, sizeof(sorted[0]), by_address);
+		map[id] = found ? (uint16_t)(*found - new->backends) : UINT16_MAX;
 	}
+	if (!sorted) {
+		free(map);
+		map = NULL;
+	}
+	free(sorted);
 	return map;
 }
 
@@ -261,6 +289,10 @@ int cmd_plan(const struct lbctl *lb, const struct lbctl_args *args)
 	json_t *plan = NULL;
 	int r = EXIT_OK;
 
+	if (from && !strcmp(from, "-") && !strcmp(args->arg[0], "-")) {
+		fputs("lbctl: plan: only one of the two files can be standard input\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (from)
 		plan = compare_files(lb, from, args->arg[0]);
 	else

@@ -49,10 +49,11 @@ static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off)
 
 	if (l3 + LB_IPV4_MIN > pkt->data_end)
 		return LB_REASON_IP_TRUNCATED;
-	first = *(const __u8 *)l3;
+	first = *(const __u32 *)l3; /* version and header length, tos, total length */
 	header_len = (first & 0xf) * 4;
-	pkt->ip_len = bpf_ntohs(ip->tot_len);
-	if (first >> 4 != 4)
+	pkt->tos = first >> 8;
+	pkt->ip_len = bpf_ntohs(first >> 16);
+	if ((first & 0xf0) != 0x40)
 		return LB_REASON_IP_VERSION;
 	if (header_len < LB_IPV4_MIN || header_len > pkt->ip_len)
 		return LB_REASON_IP_HEADER_LENGTH;
@@ -61,7 +62,6 @@ static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off)
 	if (lb_unlikely(ip->frag_off & LB_IPV4_FRAG_MASK))
 		return LB_REASON_FRAGMENT;
 
-	pkt->tos = ip->tos;
 	pkt->proto = ip->protocol;
 	pkt->src = lb_words_from_v4(ip->saddr);
 	pkt->dst = lb_words_from_v4(ip->daddr);

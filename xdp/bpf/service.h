@@ -11,14 +11,23 @@
 #include "pkt.h"
 #include "settings.h"
 
-static __always_inline int lb_service_matches(const struct lb_service *service,
-					      const struct lb_pkt *pkt, __be16 port_be)
-{
-	const __u32 *addr = (const __u32 *)service->addr;
+_Static_assert(__builtin_offsetof(struct lb_service, port_be) == 16 &&
+		   __builtin_offsetof(struct lb_service, proto) == 18,
+	       "port and protocol are the low three bytes of the word behind the address");
 
-	return addr[3] == pkt->dst.w[3] && service->port_be == port_be &&
-	       service->proto == pkt->proto && addr[2] == pkt->dst.w[2] &&
-	       addr[1] == pkt->dst.w[1] && addr[0] == pkt->dst.w[0];
+/* The full key in three words and one branch. */
+static __always_inline int lb_service_matches(const struct lb_service *service,
+					      const struct lb_pkt *pkt)
+{
+	const __u64 *addr = (const __u64 *)service->addr;
+	const __u32 port_proto = *(const __u32 *)&service->port_be & 0x00ffffff;
+	const __u32 *dst = pkt->dst.w;
+	__u64 differs;
+
+	differs = addr[0] ^ (dst[0] | (__u64)dst[1] << 32);
+	differs |= addr[1] ^ (dst[2] | (__u64)dst[3] << 32);
+	differs |= port_proto ^ (pkt->ports >> 16 | (__u32)pkt->proto << 16);
+	return !differs;
 }
 
 /*
@@ -39,21 +48,21 @@ static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
 	control = bpf_map_lookup_elem(&lb_control, &key);
 	if (!control)
 		return LB_REASON_TABLE_FAULT;
-	half = LB_READ_ONCE(control->active) & 1;
+	half = -(LB_READ_ONCE(control->active) & 1); /* all ones in the second half */
 
 	hash = lb_service_hash(pkt->dst.w, af == LB_IPV4, port_be, pkt->proto);
-	bucket = lb_service_bucket(hash, bucket_mask) + half * (bucket_mask + 1);
+	bucket = lb_service_bucket(hash, bucket_mask) + (half & (bucket_mask + 1));
 	key = bucket / LB_DISP_PER_LINE;
 	line = bpf_map_lookup_elem(&lb_disp, &key);
 	if (!line)
 		return LB_REASON_TABLE_FAULT;
 
 	key = lb_service_position(hash, line->disp[bucket % LB_DISP_PER_LINE], service_mask) +
-	      half * (service_mask + 1);
+	      (half & (service_mask + 1));
 	service = bpf_map_lookup_elem(&lb_services, &key);
 	if (!service)
 		return LB_REASON_TABLE_FAULT;
-	if (!lb_service_matches(service, pkt, port_be))
+	if (!lb_service_matches(service, pkt))
 		return LB_REASON_NOT_A_VIP;
 
 	pkt->vip_id = service->vip_id;

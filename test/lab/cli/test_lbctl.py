@@ -67,6 +67,7 @@ def test_no_command_is_a_usage_error_that_shows_the_help():
     (["vips", "--all"], "no option '--all' of vips"),
     (["help", "statsu"], "did you mean 'status'?"),
     (["schema", "--json", "--man"], "not both"),
+    (["plan", "-", "--from", "-"], "only one of the two"),
 ])
 def test_a_wrong_command_line_is_exit_2_with_a_line_that_says_why(args, message):
     done = run(*args)
@@ -77,6 +78,13 @@ def test_a_wrong_command_line_is_exit_2_with_a_line_that_says_why(args, message)
 
 def test_a_missing_argument_shows_the_usage_of_that_command():
     assert "Usage: lbctl weight POOL ADDRESS WEIGHT" in run("weight", "web").stderr
+
+
+def test_the_version_is_a_command_and_an_option():
+    done = run("version")
+    assert re.fullmatch(r"lbctl \d+\.\d+\.\d+\n", done.stdout)
+    assert run("--version").stdout == done.stdout
+    assert done.stdout == f"lbctl {json.loads(run('--json', 'version').stdout)['version']}\n"
 
 
 # Reaching the agent.
@@ -457,3 +465,126 @@ def test_bash_completes_an_ipv6_address(agent):
          'printf "%s\\n" "${COMPREPLY[@]}"', "-", script, line],
         capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["db8::1", "db8::2"], done.stderr
+
+
+# Check and plan on files; the agent has no part in them.
+
+GOOD = """\
+version: 1
+node: {interfaces: [eth0]}
+pools:
+  web:
+    backends:
+      - {address: 10.0.1.11, weight: 100}
+      - {address: 10.0.1.12, weight: 100}
+      - {address: 10.0.1.13, weight: 100}
+vips:
+  - {name: www, address: 192.0.2.80, protocol: tcp, port: 80, forward: l2, pool: web}
+  - {name: tls, address: 192.0.2.80, protocol: tcp, port: 443, forward: l2, pool: web}
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(name, text):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+    return write
+
+
+def test_check_of_a_good_file_counts_what_is_in_it(files):
+    path = files("good.yaml", GOOD)
+    done = run("check", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{path}: OK (2 VIPs, 1 pool, 3 backends)\n"
+    assert run("check", "-", input=GOOD).stdout.startswith("standard input: OK (2 VIPs")
+
+
+def test_check_prints_every_error_and_is_exit_1(files):
+    path = files("bad.yaml",
+                 GOOD.replace("weight: 100}", "wieght: 100}", 1).replace("443", "70000"))
+    done = run("check", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{path}:6:30: error: unknown key 'wieght'" in done.stderr
+    assert f"{path}:11:" in done.stderr
+
+
+def test_check_as_json_lists_the_same_errors(files):
+    path = files("bad.yaml", GOOD.replace("weight: 100}", "wieght: 100}", 1))
+    done = run("check", "--json", path)
+    assert (done.returncode, done.stderr) == (1, "")
+    report = json.loads(done.stdout)
+    assert report["file"] == str(path)
+    assert [(e["line"], e["severity"]) for e in report["errors"]] == [(6, "error")]
+    good = run("check", "--json", files("good.yaml", GOOD))
+    assert good.returncode == 0 and json.loads(good.stdout)["errors"] == []
+
+
+def test_check_of_a_missing_file_is_exit_1():
+    done = run("check", "/nonexistent.yaml")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nonexistent.yaml" in done.stderr and "No such file" in done.stderr
+
+
+def test_schema_is_json_or_man_source():
+    assert json.loads(run("schema").stdout) == json.loads(run("schema", "--json").stdout)
+    assert run("schema", "--man").stdout.startswith(".")
+
+
+def plan(files, new, *options, old=GOOD):
+    return run("plan", files("new.yaml", new), "--from", files("old.yaml", old), *options)
+
+
+def test_plan_from_the_same_file_would_change_nothing(files):
+    done = plan(files, GOOD)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing would change\n", "")
+
+
+def test_plan_from_a_file_shows_what_one_backend_less_moves(files):
+    less = GOOD.replace("      - {address: 10.0.1.13, weight: 100}\n", "")
+    done = plan(files, less)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "- backend 10.0.1.13" in done.stdout
+    report = json.loads(plan(files, less, "--json").stdout)
+    shares = {v["name"]: v["moved_share"] for v in report["vips"]}
+    # The third of the slots that was its own moves; the survivors keep all but a little of theirs.
+    assert shares["www"] == shares["tls"]
+    assert 1 / 3 - 0.001 <= shares["www"] < 1 / 3 + 0.04
+    assert report["pools"][0]["backends"] == [
+        {"change": "remove", "address": "10.0.1.13", "detail": None}]
+
+
+def test_plan_from_a_file_knows_drain_weight_and_vips(files):
+    new = (GOOD.replace("10.0.1.11, weight: 100", "10.0.1.11, state: drain")
+           .replace("10.0.1.12, weight: 100", "10.0.1.12, weight: 50")
+           .replace("name: tls, address: 192.0.2.80", "name: tls, address: 192.0.2.81"))
+    out = plan(files, new).stdout
+    assert re.search(r"~ backend 10\.0\.1\.11: .*drain", out), out
+    assert re.search(r"~ backend 10\.0\.1\.12: weight 100 → 50", out), out
+    assert "+ vip tls (192.0.2.81:443/tcp)" in out
+    assert "- vip tls (192.0.2.80:443/tcp)" in out
+
+
+def test_plan_says_that_another_affinity_or_seed_moves_all(files):
+    sticky = GOOD.replace("name: www,", "name: www, affinity: source,")
+    report = json.loads(plan(files, sticky, "--json").stdout)
+    assert {v["name"]: v["moved_share"] for v in report["vips"]} == {"www": 1.0, "tls": 0.0}
+
+
+def test_plan_from_reports_the_errors_of_both_files(files):
+    done = plan(files, "version: 2\n", old="version: 3\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "new.yaml:1:" in done.stderr and "old.yaml:1:" in done.stderr
+
+
+# The manual.
+
+def test_the_manual_describes_every_command_and_option():
+    path = os.path.join(os.path.dirname(__file__), "../../../lb-agent/man/lbctl.1")
+    with open(path, encoding="utf-8") as page:
+        text = page.read()
+    for command in COMMANDS:
+        assert re.search(rf"^\.It Cm {command}( |$)", text, re.M), command
+        for option in re.findall(r"^  --([a-z]+)", run(command, "--help").stdout, re.M):
+            assert re.search(rf"-{option}\b", text), option

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from . import config, paths
-from .wait import wait_until
+from .wait import Hopeless, wait_until
 
 
 class CtlError(AssertionError):
@@ -76,10 +76,14 @@ class Agent:
                 if "READY=1" in self._notify.recv(4096).decode().split("\n"):
                     return True
             if not self.process.running():
-                raise RuntimeError(f"it ended with exit code {self.process.returncode}")
+                raise Hopeless(f"it ended with exit code {self.process.returncode}")
             return False
         wait_until(ready, timeout, lambda: f"READY=1 from lb-agent, which says:\n"
                                            f"{self.process.log()}", interval=0.005)
+
+    def assert_running(self):
+        if not self.process.running():
+            raise Hopeless(f"lb-agent is dead (exit code {self.process.returncode})")
 
     def kill9(self):
         self.process.kill()
@@ -134,6 +138,7 @@ class Agent:
     def wait_usable(self, n=None, timeout=10):
         """Until n backends (all, where None) are in use."""
         def usable():
+            self.assert_running()
             status = self.status()
             return status["backends_usable"] == (status["backends"] if n is None else n)
         wait_until(usable, timeout, lambda: f"usable backends; lbctl backends says:\n"

@@ -256,23 +256,24 @@ class Download(_Thread):
 class RequestStream(_Thread):
     """Requests one after the other, each on its own connection, until stop()."""
 
-    def __init__(self, ns, address, first_port, ports=2000, interval=0.002):
+    def __init__(self, ns, address, first_port=None, ports=None, interval=0.002):
+        """From these source ports in turn, or from 2000 ports beginning with `first_port`."""
         super().__init__(ns)
         self.address = address
-        self._ports = (first_port, ports)
+        self._ports = ports or range(first_port, first_port + 2000)
         self._interval = interval
         self._quit = threading.Event()
         self.tally = Tally()
         self.start()
 
     def work(self):
-        first, count = self._ports
         n = 0
         while not self._quit.is_set():
+            port = self._ports[n % len(self._ports)]
             try:
-                self.tally.add(_get(self.address, 80, "/", first + n % count, 5))
+                self.tally.add(_get(self.address, 80, "/", port, 5))
             except OSError as e:
-                self.tally.fail(f"request {n} from port {first + n % count}: {e}")
+                self.tally.fail(f"request {n} from port {port}: {e}")
             n += 1
             time.sleep(self._interval)
 

@@ -60,5 +60,12 @@ def addresses(doc):
     return [v["address"] for v in doc["vips"]]
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes every value out: Sluice's configs know no anchors."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
 def dump(doc):
-    return yaml.safe_dump(doc, sort_keys=False, default_flow_style=None)
+    return yaml.dump(doc, Dumper=_Dumper, sort_keys=False, default_flow_style=None)

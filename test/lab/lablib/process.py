@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from .wait import wait_until
+from .wait import Hopeless, wait_until
 
 
 class Process:
@@ -51,7 +51,7 @@ class Process:
             if text in self.log():
                 return True
             if not self.running():
-                raise RuntimeError(f"it ended with exit code {self.returncode}")
+                raise Hopeless(f"it ended with exit code {self.returncode}")
             return False
         return wait_until(there, timeout,
                           lambda: f"'{text}' in the log of {self.name}, which says:\n{self.log()}")

@@ -4,6 +4,10 @@
 import time
 
 
+class Hopeless(AssertionError):
+    """Raised by a polled function: the expected state can no longer come about."""
+
+
 class Timeout(AssertionError):
     """The expected state did not come about in time."""
 
@@ -22,20 +26,16 @@ def wait_until(fn, timeout, what, interval=0.02):
             if result:
                 return result
             error = None
+        except Hopeless as e:
+            raise Timeout(f"waited for {_text(what)}; {e}") from e
         except Exception as e:  # the state is not there yet; shown below if it never comes
             error = e
         if time.monotonic() >= deadline:
             break
         time.sleep(interval)
-    text = what() if callable(what) else what
     seen = f"; last error: {type(error).__name__}: {error}" if error else ""
-    raise Timeout(f"waited {timeout:g} s for {text}{seen}")
+    raise Timeout(f"waited {timeout:g} s for {_text(what)}{seen}")
 
 
-def stays_true(fn, duration, what, interval=0.05):
-    """Asserts that fn() holds all the time for `duration` seconds."""
-    deadline = time.monotonic() + duration
-    while time.monotonic() < deadline:
-        if not fn():
-            raise AssertionError(f"{what} ceased to hold")
-        time.sleep(interval)
+def _text(what):
+    return what() if callable(what) else what

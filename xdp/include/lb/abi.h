@@ -120,7 +120,8 @@ struct lb_control {
 	__u32 abi;	  /* LB_ABI_VERSION */
 	__u32 active;	  /* 0 or 1: the live half of lb_services, lb_disp and lb_pools */
 	__u32 generation; /* counts what was built anew, for the operator */
-	__u32 reserved[12];
+	__u64 seed;	  /* lb_settings.seed, for the agent that adopts the maps */
+	__u32 reserved[10];
 };
 _Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache line");
 
