@@ -466,9 +466,16 @@ static void carry_totals(struct apply *apply)
 static void finish(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
-	bool first = !agent->config;
+	bool first = !agent->config, moved = false;
 	struct err err;
 
+	/* A packet that still holds an old service line must not read a slot whose new backend lies
+	 * past the end of the old run. */
+	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
+		if (apply->tables[i] && apply->changes[i]->new_backend_run)
+			moved = true;
+	if (moved)
+		dataplane_wait_grace();
 	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
 		if (apply->tables[i])
 			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
