@@ -134,17 +134,43 @@ static bool keep_device(void *ctx, const char *ifname)
 }
 
 /* A predecessor's lines say who was down; its backends that were up start as up. */
-static enum health_state initial_health(const struct apply *apply, const struct conf_pool *pool,
-					const struct lb_addr *address)
+static enum health_state initial_health(const struct apply *apply, const struct layout_pool *old,
+					int old_id)
 {
-	const struct layout_pool *old = layout_find_pool(apply->agent->layout, pool->name);
-	int id = old ? layout_find_backend(old, address) : -1;
-
-	if (id < 0 || apply->agent->config || !apply->live_lines)
+	if (old_id < 0 || !apply->live_lines)
 		return HEALTH_UNKNOWN;
-	return apply->live_lines[old->first_backend + (uint32_t)id].flags & LB_BACKEND_DOWN
+	return apply->live_lines[old->first_backend + (uint32_t)old_id].flags & LB_BACKEND_DOWN
 		   ? HEALTH_DOWN
 		   : HEALTH_UP;
+}
+
+/* Targets of one pool. Once the probes run, they know the states themselves. */
+static int collect_pool(struct apply *apply, size_t i)
+{
+	const struct conf_pool *pool = &apply->config->pools[i];
+	size_t was = apply->changes[i]->old_index, n_index = 0;
+	const struct layout_pool *old = NULL;
+	struct layout_index *index = NULL;
+
+	if (was != SIZE_MAX && !apply->agent->config) {
+		old = &apply->agent->layout->pools[was];
+		index = layout_index_backends(old, &n_index);
+		if (!index)
+			return -ENOMEM;
+	}
+	for (size_t k = 0; k < pool->n_backends; k++) {
+		const struct lb_addr *address = &pool->backends[k].address;
+		int id = index ? layout_index_find(index, n_index, address) : -1;
+
+		apply->targets[apply->n_targets++] = (struct probe_target){
+		    .pool = pool->name,
+		    .address = *address,
+		    .health = pool->health,
+		    .initial = initial_health(apply, old, id),
+		};
+	}
+	free(index);
+	return 0;
 }
 
 static int collect_targets(struct apply *apply)
@@ -158,22 +184,9 @@ static int collect_targets(struct apply *apply)
 	apply->targets = calloc(n + 1, sizeof(*apply->targets));
 	if (!apply->targets)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->n_pools; i++) {
-		const struct conf_pool *pool = &config->pools[i];
-
-		if (pool->health.type == CONF_HEALTH_NONE)
-			continue;
-		for (size_t k = 0; k < pool->n_backends; k++) {
-			const struct lb_addr *address = &pool->backends[k].address;
-
-			apply->targets[apply->n_targets++] = (struct probe_target){
-			    .pool = pool->name,
-			    .address = *address,
-			    .health = pool->health,
-			    .initial = initial_health(apply, pool, address),
-			};
-		}
-	}
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config->pools[i].health.type != CONF_HEALTH_NONE && collect_pool(apply, i))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -197,22 +210,28 @@ static void set_health(struct apply *apply)
  * backends. A line in use is left to the refresh after the switch, unless it could not be used so
  * far.
  */
-static void write_new_lines(struct apply *apply, const struct plan_pool *change,
-			    struct runtime_pool *pool)
+static int write_new_lines(struct apply *apply, const struct plan_pool *change,
+			   struct runtime_pool *pool)
 {
 	const struct layout_pool *where = &apply->plan->layout->pools[pool->id], *before = NULL;
 	struct lb_backend *lines = apply->target.backends + where->first_backend;
 	bool fresh = apply->plan->rebuild || change->new_backend_run;
+	struct layout_index *index = NULL;
+	size_t n_index = 0;
 
-	if (change->old_index == SIZE_MAX)
+	if (change->old_index == SIZE_MAX) {
 		fresh = true;
-	else
+	} else {
 		before = &apply->agent->layout->pools[change->old_index];
+		index = layout_index_backends(before, &n_index);
+		if (!index)
+			return -ENOMEM;
+	}
 	if (fresh)
 		memset(lines, 0, where->backend_cap * sizeof(*lines));
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		struct runtime_backend *b = &pool->backends[i];
-		int old_id = before ? layout_find_backend(before, &b->conf->address) : -1;
+		int old_id = index ? layout_index_find(index, n_index, &b->conf->address) : -1;
 		struct lb_backend line, current = {0};
 
 		/* The line that it has now says whether it is ready already. */
@@ -222,6 +241,8 @@ static void write_new_lines(struct apply *apply, const struct plan_pool *change,
 		if (fresh || old_id < 0 || !(current.flags & LB_BACKEND_READY))
 			dataplane_write_backend(&lines[b->local_id], &line);
 	}
+	free(index);
+	return 0;
 }
 
 /* Whether lines and slots of a pool are all new and written before the switch, so that nothing is
@@ -237,9 +258,10 @@ static int prepare_pool(struct apply *apply, const struct plan_pool *change)
 	const struct layout_pool *where = &apply->plan->layout->pools[pool->id];
 	bool fresh = apply->plan->rebuild || change->new_slot_run || change->kind == PLAN_ADD;
 	uint16_t *table;
-	int r;
+	int r = write_new_lines(apply, change, pool);
 
-	write_new_lines(apply, change, pool);
+	if (r)
+		return r;
 	runtime_evaluate(pool);
 	table = malloc(where->slot_count * sizeof(*table));
 	if (!table)
@@ -362,12 +384,13 @@ static int prepare(struct apply *apply, struct err *err)
 	apply->services = calloc(plan->layout->n_vips + 1, sizeof(*apply->services));
 	apply->tables = calloc(plan->layout->n_pools + 1, sizeof(*apply->tables));
 	apply->changes = calloc(plan->layout->n_pools + 1, sizeof(*apply->changes));
-	if (!apply->rt || !apply->services || !apply->tables || !apply->changes ||
-	    collect_targets(apply))
+	if (!apply->rt || !apply->services || !apply->tables || !apply->changes)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < plan->n_pools; i++)
 		if (plan->pools[i].new_index != SIZE_MAX)
 			apply->changes[plan->pools[i].new_index] = &plan->pools[i];
+	if (collect_targets(apply))
+		return err_set(err, -ENOMEM, "out of memory");
 	set_health(apply);
 	dataplane_target(agent->dp, &apply->target);
 	/* agent_wanted_line() reads node settings from the config that is to be. */
@@ -411,23 +434,20 @@ static void forget_removed(struct apply *apply)
 {
 	for (size_t i = 0; i < apply->plan->n_pools; i++) {
 		const struct plan_pool *p = &apply->plan->pools[i];
-		const struct layout_pool *old;
+		const struct layout_pool *old, *new;
+		struct lb_backend *lines;
 
 		if (apply->plan->rebuild || p->old_index == SIZE_MAX || p->new_index == SIZE_MAX ||
 		    p->new_backend_run)
 			continue;
 		old = &apply->agent->layout->pools[p->old_index];
-		for (size_t k = 0; k < p->n_backends; k++) {
-			int id = p->backends[k].kind == PLAN_REMOVE
-				     ? layout_find_backend(old, &p->backends[k].address)
-				     : -1;
-
-			if (id >= 0)
-				__atomic_fetch_and(
-				    &apply->target.backends[old->first_backend + (uint32_t)id]
-					 .flags,
-				    (uint16_t)~LB_BACKEND_USED, __ATOMIC_RELEASE);
-		}
+		new = &apply->plan->layout->pools[p->new_index];
+		lines = apply->target.backends + old->first_backend;
+		for (uint32_t id = 0; id < old->backend_cap; id++)
+			if (old->backends[id].state == LAYOUT_ID_USED &&
+			    new->backends[id].state != LAYOUT_ID_USED)
+				__atomic_fetch_and(&lines[id].flags, (uint16_t)~LB_BACKEND_USED,
+						   __ATOMIC_RELEASE);
 	}
 }
 
