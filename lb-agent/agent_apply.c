@@ -34,27 +34,6 @@ struct apply {
 	struct lb_config *old_config;	  /* while the new one stands in agent->config */
 };
 
-static enum dataplane_mode mode_of(const struct conf_node *node)
-{
-	switch (node->xdp_mode) {
-	case CONF_XDP_NATIVE:
-		return DATAPLANE_NATIVE;
-	case CONF_XDP_GENERIC:
-		return DATAPLANE_GENERIC;
-	case CONF_XDP_AUTO:
-		break;
-	}
-	return DATAPLANE_AUTO;
-}
-
-static bool has_interface(const struct lb_config *config, const char *name)
-{
-	for (size_t i = 0; config && i < config->node.n_interfaces; i++)
-		if (!strcmp(config->node.interfaces[i], name))
-			return true;
-	return false;
-}
-
 static int set_destinations(struct agent *agent, const struct lb_config *config)
 {
 	struct lb_addr *list;
@@ -73,64 +52,6 @@ static int set_destinations(struct agent *agent, const struct lb_config *config)
 	r = netlink_set_destinations(agent->netlink, list, n);
 	free(list);
 	return r;
-}
-
-static void note_attachment(struct agent *agent, struct agent_interface *interface)
-{
-	const struct dataplane_attachment *a = &interface->attachment;
-
-	log_info("%s: XDP attached, %s mode", interface->name,
-		 a->mode == DATAPLANE_GENERIC ? "generic" : "native");
-	if (!a->dispatcher && !agent->dispatcher_logged) {
-		agent->dispatcher_logged = true;
-		log_notice(
-		    "%s: this kernel refuses libxdp's dispatcher (freplace); Sluice is alone "
-		    "on its devices, no other XDP program can be attached beside it",
-		    interface->name);
-	}
-}
-
-static int attach_all(struct apply *apply, struct err *err)
-{
-	const struct conf_node *node = &apply->config->node;
-	struct agent *agent = apply->agent;
-
-	apply->interfaces = calloc(node->n_interfaces, sizeof(*apply->interfaces));
-	if (!apply->interfaces)
-		return err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < node->n_interfaces; i++) {
-		struct agent_interface *interface = &apply->interfaces[i];
-		struct dataplane_attachment before = {0};
-		struct err why;
-		int r;
-
-		memcpy(interface->name, node->interfaces[i],
-		       strnlen(node->interfaces[i], sizeof(interface->name) - 1));
-		dataplane_query(agent->dp, interface->name, &before);
-		r = dataplane_attach(agent->dp, interface->name, mode_of(node),
-				     &interface->attachment, &why);
-		interface->present = r != -ENODEV;
-		if (!r) {
-			if (!before.attached || before.mode != interface->attachment.mode)
-				note_attachment(agent, interface);
-			continue;
-		}
-		memcpy(interface->error, why.text, sizeof(interface->error) - 1);
-		/* An agent that comes back while a device is away must look after the others; so
-		 * must one whose device went away before a reload. */
-		if (r == -ENODEV && (has_interface(agent->config, interface->name) ||
-				     (agent->adopted && !agent->config))) {
-			log_warning("%s; waiting for it", why.text);
-			continue;
-		}
-		return err_set(err, r, "%s", why.text);
-	}
-	return 0;
-}
-
-static bool keep_device(void *ctx, const char *ifname)
-{
-	return has_interface(ctx, ifname);
 }
 
 /* A predecessor's lines say who was down; its backends that were up start as up. */
@@ -377,7 +298,7 @@ static int prepare(struct apply *apply, struct err *err)
 		if (r)
 			return r;
 	}
-	r = attach_all(apply, err);
+	r = agent_attach_all(agent, apply->config, &apply->interfaces, err);
 	if (r)
 		return r;
 	apply->rt = runtime_new(apply->config, plan->layout, agent->overrides);
@@ -416,17 +337,11 @@ static int prepare(struct apply *apply, struct err *err)
 static void undo(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
-	struct err ignored;
 
 	dataplane_discard(agent->dp);
 	if (apply->destinations_set && agent->config)
 		set_destinations(agent, agent->config);
-	for (size_t i = 0; apply->interfaces && i < apply->config->node.n_interfaces; i++)
-		if (apply->interfaces[i].attachment.attached && agent->config &&
-		    !has_interface(agent->config, apply->interfaces[i].name))
-			dataplane_detach(agent->dp, apply->interfaces[i].name, &ignored);
-	if (!agent->config && !agent->adopted)
-		dataplane_detach_others(agent->dp, keep_device, NULL, &ignored);
+	agent_detach_new(agent, apply->config, apply->interfaces);
 }
 
 /* Lines of backends that the pool has no more: their slots point elsewhere by now. */
@@ -487,7 +402,6 @@ static void finish(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
 	bool first = !agent->config, moved = false;
-	struct err err;
 
 	/* A packet that still holds an old service line must not read a slot whose new backend lies
 	 * past the end of the old run. */
@@ -504,8 +418,7 @@ static void finish(struct apply *apply)
 	forget_removed(apply);
 	carry_totals(apply);
 	dataplane_drop_old(agent->dp);
-	if (dataplane_detach_others(agent->dp, keep_device, apply->config, &err))
-		log_warning("%s", err.text);
+	agent_detach_unlisted(agent, apply->config);
 	/* A pool that is kept goes on as it is, unless node settings changed, or this agent adopted
 	 * it and does not know its weights. */
 	for (size_t i = 0; i < apply->config->n_pools; i++) {
@@ -578,27 +491,4 @@ out:
 	conf_free(config);
 	agent_refresh_dirty(agent);
 	return r;
-}
-
-void agent_attach_again(struct agent *agent, const char *ifname)
-{
-	for (size_t i = 0; agent->config && i < agent->config->node.n_interfaces; i++) {
-		struct agent_interface *interface = &agent->interfaces[i];
-		struct err err;
-
-		if (strcmp(interface->name, ifname) != 0)
-			continue;
-		interface->present = true;
-		dataplane_query(agent->dp, ifname, &interface->attachment);
-		if (interface->attachment.attached)
-			continue;
-		if (dataplane_attach(agent->dp, ifname, mode_of(&agent->config->node),
-				     &interface->attachment, &err)) {
-			memcpy(interface->error, err.text, sizeof(interface->error) - 1);
-			log_error("%s", err.text);
-			continue;
-		}
-		interface->error[0] = '\0';
-		note_attachment(agent, interface);
-	}
 }
