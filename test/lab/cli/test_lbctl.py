@@ -414,7 +414,8 @@ def test_colour_is_for_terminals_that_want_it(agent):
     assert "\033" not in on_a_terminal([*args, "--json"])
 
 
-@pytest.mark.parametrize("command", ["backends", "counters", "--json backends", "counters --watch 0.1"])
+@pytest.mark.parametrize("command", ["backends", "counters", "--json backends",
+                                     "counters --watch 0.1"])
 def test_a_reader_that_leaves_gets_no_complaint(agent, command):
     agent.answers("backends", [s.backend(f"10.0.{i >> 8}.{i & 255}") for i in range(20000)])
     agent.answers("counters", {"reasons": [s.reason(f"r{i}") for i in range(3000)]})
