@@ -62,7 +62,7 @@ def count_criterion(suite, path):
         for line in (entry.get("stdout", "") + "\n" + entry.get("stderr", "")).split("\n"):
             match = CRITERION_LINE.match(line.strip())
             if not match:
-                if line.startswith("[----]") and line[6:].strip():
+                if line.startswith("[----]") and line[6:].strip() and "Criterion v" not in line:
                     detail.append(line[6:].strip())
                 continue
             verdict, test, rest = match.groups()
