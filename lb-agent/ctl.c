@@ -374,7 +374,8 @@ static void conn_on_read(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_conn *conn = arg;
 
-	if ((what & EV_TIMEOUT) || !conn_read(conn))
+	/* Both bits: the loop was busy for long, not the client. */
+	if (!(what & EV_READ) || !conn_read(conn))
 		conn_close(conn);
 	else
 		conn_step(conn);
@@ -384,7 +385,7 @@ static void conn_on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct ctl_conn *conn = arg;
 
-	if (what & EV_TIMEOUT)
+	if (!(what & EV_WRITE))
 		conn_close(conn);
 	else
 		conn_step(conn);

@@ -149,15 +149,10 @@ static int keep_or_move_backends(struct plan_work *work, size_t i, const struct 
 	struct layout_pool *pool = &layout->pools[i];
 	const int32_t *old_local = &work->backend_old[work->backend_at[i]];
 	size_t n = work->config->pools[i].n_backends, kept = 0, held = 0, cap;
-	uint32_t top = 0;
 	int rc;
 
-	for (uint32_t id = 0; old && id < old->backend_cap; id++) {
-		if (old->backends[id].state == LAYOUT_ID_FREE)
-			continue;
-		held++;
-		top = id + 1;
-	}
+	for (uint32_t id = 0; old && id < old->backend_cap; id++)
+		held += old->backends[id].state != LAYOUT_ID_FREE;
 	for (size_t j = 0; j < n; j++)
 		kept += old_local[j] >= 0;
 	if (old && old->backend_cap >= held + n - kept) {
@@ -170,9 +165,8 @@ static int keep_or_move_backends(struct plan_work *work, size_t i, const struct 
 		if (rc)
 			return rc;
 	}
+	/* More lines than the old run has, so that every old local id is in it. */
 	cap = backend_cap_for(held + n - kept);
-	if (cap < top)
-		cap = round_up(top, BACKEND_RUN_STEP);
 	if (cap > LB_SLOT_NONE)
 		return -ENOSPC; /* a slot could not hold the ids; a rebuild makes them compact */
 	return new_backend_run(work, i, (uint32_t)cap);

@@ -483,6 +483,26 @@ Test(netlink_kernel, follows_a_neighbour_to_another_mac)
 	expect_mac(await("10.0.1.2", NEXTHOP_RESOLVED)->eth_dst, 2, 0, 0, 0, 0, 0x22);
 }
 
+Test(netlink_kernel, follows_a_gratuitous_arp_at_once)
+{
+	uint64_t start;
+
+	/* No probing in the meantime; arp_notify announces a new MAC, as VRRP does. */
+	run("echo 600000 >/proc/sys/net/ipv4/neigh/v0/base_reachable_time_ms");
+	run("ip neigh flush dev v0");
+	peer("echo 1 >/proc/sys/net/ipv4/conf/v1/arp_notify");
+	follow("10.0.1.2");
+	await("10.0.1.2", NEXTHOP_RESOLVED);
+	spin(20);
+	lab.nexthop_calls = 0;
+	start = now_ms();
+	peer("ip link set v1 address 02:00:00:00:00:22");
+	while (get("10.0.1.2")->eth_dst[5] != 0x22 && now_ms() < start + 2000)
+		spin(1);
+	expect_mac(get("10.0.1.2")->eth_dst, 2, 0, 0, 0, 0, 0x22);
+	cr_assert_eq(lab.nexthop_calls, 1, "from one MAC to the other, without a gap");
+}
+
 Test(netlink_kernel, tells_when_the_kernel_refuses_an_entry_and_tries_again)
 {
 	run("ip route add 10.9.0.0/16 via inet6 fd00:1::2 dev v0");

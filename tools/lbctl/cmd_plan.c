@@ -289,6 +289,10 @@ int cmd_plan(const struct lbctl *lb, const struct lbctl_args *args)
 	json_t *plan = NULL;
 	int r = EXIT_OK;
 
+	if (from && !strcmp(from, "-") && !strcmp(args->arg[0], "-")) {
+		fputs("lbctl: plan: only one of the two files can be standard input\n", stderr);
+		return EXIT_USAGE;
+	}
 	if (from)
 		plan = compare_files(lb, from, args->arg[0]);
 	else
@@ -313,7 +317,9 @@ int cmd_reload(const struct lbctl *lb, const struct lbctl_args *args)
 	if (lb->json) {
 		lbctl_print_json(data);
 	} else {
-		plan_text_print(json_object_get(data, "changes"), true, lb->colour, stdout);
+		/* null: it was applied, and the agent had no memory left to say what it was */
+		if (json_is_object(json_object_get(data, "changes")))
+			plan_text_print(json_object_get(data, "changes"), true, lb->colour, stdout);
 		printf("applied in %.1f ms\n", field_real(data, "took_ms"));
 	}
 	json_decref(data);

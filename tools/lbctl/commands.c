@@ -17,6 +17,7 @@ const struct lbctl_option lbctl_global_options[] = {
     {"--socket", "PATH", false, "the agent's control socket (" CTL_SOCKET_DEFAULT ")"},
     {"--json", NULL, false, "print data as JSON, exactly as the agent gave it"},
     {"--help", NULL, false, "print this help; after a command, that command's"},
+    {"--version", NULL, false, "print the version"},
     {NULL},
 };
 

@@ -80,6 +80,8 @@ static void set_global(struct command_line *line, const char *name, const char *
 		line->lb.socket = value;
 	else if (!strcmp(name, "--json"))
 		line->lb.json = true;
+	else if (!strcmp(name, "--version"))
+		line->command = lbctl_find_command("version", false);
 	else
 		line->help = true;
 }

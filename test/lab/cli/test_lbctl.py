@@ -67,6 +67,7 @@ def test_no_command_is_a_usage_error_that_shows_the_help():
     (["vips", "--all"], "no option '--all' of vips"),
     (["help", "statsu"], "did you mean 'status'?"),
     (["schema", "--json", "--man"], "not both"),
+    (["plan", "-", "--from", "-"], "only one of the two"),
 ])
 def test_a_wrong_command_line_is_exit_2_with_a_line_that_says_why(args, message):
     done = run(*args)
@@ -77,6 +78,13 @@ def test_a_wrong_command_line_is_exit_2_with_a_line_that_says_why(args, message)
 
 def test_a_missing_argument_shows_the_usage_of_that_command():
     assert "Usage: lbctl weight POOL ADDRESS WEIGHT" in run("weight", "web").stderr
+
+
+def test_the_version_is_a_command_and_an_option():
+    done = run("version")
+    assert re.fullmatch(r"lbctl \d+\.\d+\.\d+\n", done.stdout)
+    assert run("--version").stdout == done.stdout
+    assert done.stdout == f"lbctl {json.loads(run('--json', 'version').stdout)['version']}\n"
 
 
 # Reaching the agent.
@@ -330,6 +338,11 @@ def test_a_plan_without_changes_says_so(agent):
 def test_a_reload_without_changes_says_so(agent):
     agent.answers("reload", {"changes": s.plan(), "took_ms": 0.25})
     assert agent.lbctl("reload").stdout.startswith("nothing changed\n")
+
+
+def test_a_reload_whose_changes_are_unknown_does_not_say_that_nothing_changed(agent):
+    agent.answers("reload", {"changes": None, "took_ms": 0.25})
+    assert agent.lbctl("reload").stdout == "applied in 0.2 ms\n"
 
 
 def test_a_plan_shows_each_change_and_what_moves(agent):

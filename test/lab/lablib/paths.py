@@ -12,6 +12,7 @@ _BINARIES = {
     "lb-agent": "lb-agent/lb-agent",
     "lbctl": "tools/lbctl/lbctl",
     "lb-decap": "tools/lb-decap/lb-decap",
+    "lb-bench": "tools/bench/lb-bench",
 }
 
 

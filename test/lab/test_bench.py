@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""lb-bench control measures what it says, on a small configuration. Times are not looked at."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from lablib import paths
+
+ROWS = {
+    "check", "plan-first", "plan-one-weight", "table", "table-weighted", "first-apply",
+    "first-apply-took", "first-apply-usable", "first-apply-settled", "first-apply-cpu", "weight",
+    "drain", "undrain", "reload-one-weight", "reload-one-weight-took", "reload-one-weight-cpu",
+    "reload-same-took", "adopt", "adopt-took", "adopt-cpu", "memory", "memory-own", "memory-mapped", "memory-peak", "map-memory",
+    "small-first-apply", "small-memory-peak", "small-map-memory",
+}
+
+
+def bench(*argv, **options):
+    return subprocess.run([paths.binary("lb-bench"), *argv], capture_output=True, text=True,
+                          timeout=120, check=False, **options)
+
+
+def small(*argv, **options):
+    return bench("control", "--vips", "10", "--backends", "50", "--rounds", "1", "--agent",
+                 paths.binary("lb-agent"), *argv, **options)
+
+
+@pytest.fixture(scope="module")
+def result():
+    done = small("--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_row_is_measured(result):
+    rows = {r["name"]: r for r in result["rows"]}
+    assert set(rows) == ROWS
+    for row in rows.values():
+        assert row["samples"] >= 1, row
+        assert 0 <= row["min"] <= row["median"] <= row["max"], row
+        assert row["met"] is (None if row["target"] is None
+                              else row["median"] <= row["target"]), row
+
+
+def test_the_result_says_what_was_measured(result):
+    assert result["bench"] == "control"
+    assert result["settings"] == {"vips": 10, "pools": 10, "backends": 50, "rounds": 1}
+    assert result["host"]["cpus"] >= 1
+
+
+def test_results_go_to_a_file_and_the_table_to_the_terminal(tmp_path):
+    path = tmp_path / "result.json"
+    done = small("--json", str(path))
+    assert done.returncode == 0, done.stderr
+    assert {r["name"] for r in json.loads(path.read_text())["rows"]} == ROWS
+    lines = done.stdout.splitlines()
+    assert all(any(line.startswith(row + " ") for line in lines) for row in ROWS)
+    assert max(map(len, lines)) <= 100
+
+
+def test_nothing_is_left_behind():
+    def outside():
+        with open("/proc/self/mountinfo", encoding="utf-8") as f:
+            mounts = f.read()
+        links = subprocess.run(["ip", "-br", "link"], capture_output=True, text=True, check=True)
+        return mounts, links.stdout, sorted(os.listdir("/run"))
+    before = outside()
+    assert small().returncode == 0
+    assert outside() == before
+
+
+def test_an_agent_that_cannot_start_is_an_error_with_its_own_words(tmp_path):
+    agent = tmp_path / "lb-agent"
+    agent.write_text("#!/bin/sh\necho the dog ate it >&2\nexit 1\n")
+    agent.chmod(0o755)
+    done = bench("control", "--vips", "2", "--backends", "2", "--rounds", "1", "--agent",
+                 str(agent))
+    assert done.returncode == 1
+    assert "the dog ate it" in done.stderr
+
+
+@pytest.mark.parametrize("argv, word", [
+    (["nonsense"], "nonsense"),
+    (["control", "--vips", "0"], "--vips"),
+    (["control", "--vips", "x"], "--vips"),
+    (["control", "--vips", "3", "--pools", "4"], "pools"),
+    (["control", "stray"], "stray"),
+])
+def test_a_wrong_call_is_refused_with_a_reason(argv, word):
+    done = bench(*argv)
+    assert done.returncode == 2
+    assert word in done.stderr
+
+
+def test_without_root_it_says_that_root_is_needed():
+    done = bench("control", user=65534, group=65534, extra_groups=[])
+    assert done.returncode == 1
+    assert "root" in done.stderr
