@@ -10,6 +10,7 @@ import argparse
 import collections
 import os
 import re
+import signal
 import sys
 import time
 
@@ -345,6 +346,8 @@ def main():
         print(f"removed {len(removed)} namespaces and directories" if removed
               else "nothing to remove")
         return 0
+    # A background job of a script has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     screen = Screen(sys.stdout.isatty() and not args.no_color and not os.environ.get("NO_COLOR"))
     demo = Demo(screen, args.keep)
     try:
