@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -230,25 +229,6 @@ static void add_family(struct rows *rows, const struct wire_options *o, const st
 						   .rewritten = others[i].rewritten});
 }
 
-/* One CPU, so that a row's figure is what that CPU can do; the last one, for the first has the
- * interrupts of many machines. */
-static int pin(struct err *err)
-{
-	cpu_set_t allowed, one;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		return err_set(err, -errno, "sched_getaffinity: %s", strerror(errno));
-	CPU_ZERO(&one);
-	for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--)
-		if (CPU_ISSET(cpu, &allowed)) {
-			CPU_SET(cpu, &one);
-			break;
-		}
-	if (sched_setaffinity(0, sizeof(one), &one))
-		return err_set(err, -errno, "sched_setaffinity: %s", strerror(errno));
-	return 0;
-}
-
 static int measure(struct wire_lab *lab, const struct wire_options *o, struct rows *rows,
 		   struct err *err)
 {
@@ -259,8 +239,6 @@ static int measure(struct wire_lab *lab, const struct wire_options *o, struct ro
 		if (!rows->row[i].samples)
 			r = err_set(err, -ENOMEM, "out of memory");
 	}
-	if (!r)
-		r = pin(err);
 	for (size_t round = 0; round < o->rounds && !r; round++)
 		for (size_t i = 0; i < rows->n && !r; i++) {
 			struct wire_row *row = &rows->row[i];

@@ -47,7 +47,8 @@ struct wire_options {
 
 /* Of one path in one round. */
 struct wire_sample {
-	double seconds;
+	double seconds; /* that the CPU worked for it */
+	double wall_seconds;
 	uint64_t offered;	 /* frames that the generator sent */
 	uint64_t overrun;	 /* of them, dropped since the box's receive ring was full */
 	uint64_t arrived;	 /* of them, in the box */

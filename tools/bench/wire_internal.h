@@ -28,6 +28,16 @@ struct wire_space {
 	int socket; /* in it, for ioctls */
 };
 
+/* wire_clock.c */
+struct wire_clock {
+	char softirq[48]; /* schedstat of the CPU's softirq thread; "": wall time has to do */
+};
+
+/* Keeps this thread on one CPU from now on. */
+int wire_clock_start(struct wire_clock *ret_clock, struct err *err);
+/* Milliseconds that this CPU worked for us, since some moment. */
+double wire_clock_now_ms(const struct wire_clock *clock);
+
 struct wire_lab {
 	const struct wire_options *options;
 	struct wire_space generator, far, boxes[WIRE_BOXES];
@@ -35,6 +45,7 @@ struct wire_lab {
 	const char *lacks[WIRE_BOXES];	  /* why there is none; NULL: there is */
 	struct wire_bpf *bpf;
 	struct agent_process *agent;
+	struct wire_clock clock;
 };
 
 /* "sluice" and the like, as in the devices' names. */

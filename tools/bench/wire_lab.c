@@ -252,6 +252,8 @@ int wire_lab_new(const struct wire_options *options, int binary, struct wire_lab
 		r = make_box(lab, i, binary, err);
 	if (!r)
 		r = wire_enter(&lab->generator, err);
+	if (!r) /* now, that the agent may run on every CPU */
+		r = wire_clock_start(&lab->clock, err);
 	if (r) {
 		wire_lab_free(lab);
 		return r;

@@ -67,6 +67,7 @@ static struct wire_sample total_of(const struct wire_row *row)
 		const struct wire_sample *s = &row->samples[i];
 
 		total.seconds += s->seconds;
+		total.wall_seconds += s->wall_seconds;
 		total.offered += s->offered;
 		total.overrun += s->overrun;
 		total.arrived += s->arrived;
