@@ -186,6 +186,30 @@ static int attach_end(const struct wire_space *space, const char *end, enum wire
 	return r ? err_set(err, r, "XDP on %s: %s", device, strerror(-r)) : 0;
 }
 
+/*
+ * A program that is not attached anywhere is put into the kernel's XDP dispatcher for each test run
+ * and taken out after it, with an RCU grace period of many milliseconds. So the generator's are
+ * attached to a pair that is never up.
+ */
+static int hold_generators(struct wire_lab *lab, struct err *err)
+{
+	struct {
+		const char *device;
+		const struct bpf_program *program;
+	} held[] = {{"hold4", lab->bpf->progs.generate4}, {"hold6", lab->bpf->progs.generate6}};
+	int r = ip_batch(&lab->generator, "link add hold4 type veth peer name hold6\n", err);
+
+	if (!r)
+		r = wire_enter(&lab->generator, err);
+	for (size_t i = 0; i < 2 && !r; i++) {
+		r = bpf_xdp_attach((int)if_nametoindex(held[i].device),
+				   bpf_program__fd(held[i].program), XDP_FLAGS_DRV_MODE, NULL);
+		if (r)
+			err_set(err, r, "XDP on %s: %s", held[i].device, strerror(-r));
+	}
+	return r;
+}
+
 static int make_box(struct wire_lab *lab, enum wire_box box, int binary, struct err *err)
 {
 	struct wire_space *space = &lab->boxes[box];
@@ -248,6 +272,8 @@ int wire_lab_new(const struct wire_options *options, int binary, struct wire_lab
 		r = new_space(&lab->far, err);
 	if (!r)
 		r = silence_ipv6(err);
+	if (!r)
+		r = hold_generators(lab, err);
 	for (size_t i = 0; i < WIRE_BOXES && !r; i++)
 		r = make_box(lab, i, binary, err);
 	if (!r)
