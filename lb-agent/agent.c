@@ -65,7 +65,16 @@ static void on_stop(evutil_socket_t signal_number, short what, void *ctx)
 	event_base_loopbreak(agent->events);
 }
 
-static void on_reload(evutil_socket_t signal_number, short what, void *ctx)
+/* libevent calls this once for each signal that came while the loop was busy, without a look at
+ * anything else in between: a reload for each would keep SIGTERM, probes and netlink waiting. */
+static void on_sighup(evutil_socket_t signal_number, short what, void *ctx)
+{
+	struct agent *agent = ctx;
+
+	event_active(agent->reload, EV_TIMEOUT, 1);
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *ctx)
 {
 	struct agent *agent = ctx;
 	struct err err;
@@ -109,9 +118,11 @@ static int open_events(struct agent *agent)
 		return -ENOMEM;
 	agent->sigterm = evsignal_new(agent->events, SIGTERM, on_stop, agent);
 	agent->sigint = evsignal_new(agent->events, SIGINT, on_stop, agent);
-	agent->sighup = evsignal_new(agent->events, SIGHUP, on_reload, agent);
+	agent->sighup = evsignal_new(agent->events, SIGHUP, on_sighup, agent);
+	agent->reload = evtimer_new(agent->events, on_reload, agent);
 	agent->refresh = evtimer_new(agent->events, on_refresh, agent);
-	if (!agent->sigterm || !agent->sigint || !agent->sighup || !agent->refresh)
+	if (!agent->sigterm || !agent->sigint || !agent->sighup || !agent->reload ||
+	    !agent->refresh)
 		return -ENOMEM;
 	signal(SIGPIPE, SIG_IGN);
 	return event_add(agent->sigterm, NULL) || event_add(agent->sigint, NULL) ||
@@ -201,7 +212,8 @@ void agent_free(struct agent *agent)
 	free(agent->interfaces);
 	overrides_free(agent->overrides);
 	dataplane_close(agent->dp);
-	struct event *events[] = {agent->sigterm, agent->sigint, agent->sighup, agent->refresh};
+	struct event *events[] = {agent->sigterm, agent->sigint, agent->sighup, agent->reload,
+				  agent->refresh};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])

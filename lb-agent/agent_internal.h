@@ -33,6 +33,7 @@ struct agent {
 	struct agent_options options;
 	struct event_base *events;
 	struct event *sigterm, *sigint, *sighup;
+	struct event *reload;  /* made active by SIGHUP */
 	struct event *refresh; /* runs agent_refresh_dirty() soon */
 	struct dataplane *dp;
 	struct netlink *netlink;
