@@ -145,7 +145,8 @@ static int open_all(struct agent *agent, struct err *err)
 	r = dataplane_open(agent->options.bpffs_dir, &agent->dp, err);
 	if (r)
 		return err_prefix(err, r, "data plane at %s", agent->options.bpffs_dir);
-	agent->adopted = dataplane_adopted(agent->dp);
+	/* The predecessor may have switched a moment ago. */
+	agent->adopted = agent->half_busy = dataplane_adopted(agent->dp);
 	r = dataplane_read_layout(agent->dp, &agent->layout, err);
 	if (r)
 		return err_prefix(err, r,

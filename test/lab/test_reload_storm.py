@@ -145,6 +145,28 @@ def test_every_variant_is_applied_from_every_other_without_a_loss(site, traffic)
     assert min(before[n + "-udp"] for n in CASES) > 0
 
 
+def test_nothing_is_lost_when_a_pool_moves_to_other_lines_while_a_backend_leaves(site, traffic):
+    """With the slots where they are, packets find the leaving backend until its slots are moved."""
+    generations = set()
+    for turn in range(3):
+        for more in ("room", 0, 0, 20, 45, 75, 99):
+            doc = copy.deepcopy(BASE)
+            doc["node"]["seed"] = 100 + turn  # a rebuild, which makes the lines compact
+            for pool in doc["pools"].values():
+                pool["slots"] = 16336
+            if more == "room":  # in the maps, for what follows
+                doc["pools"]["spare"] = config.pool([f"10.78.1.{i}" for i in range(1, 251)] +
+                                                    [f"10.78.2.{i}" for i in range(1, 251)])
+            elif more:
+                backends = doc["pools"]["web4"]["backends"]
+                del backends[turn]
+                backends += [{"address": a} for a in ABSENT[:more]]
+            site.agent.reload(doc)
+            time.sleep(0.05)
+            generations.add(site.agent.status()["generation"])
+    assert len(generations) == 3, "the moves were to be made within the maps"
+
+
 def test_table_is_the_same_after_any_history(site):
     want = mappings(site)
     for doc in VARIANTS.values():
