@@ -329,11 +329,12 @@ static int prepare(struct apply *apply, struct err *err)
 	int r = 0;
 
 	if (destinations_change(apply)) {
+		/* Where it fails half way, netlink may have the new set already. */
+		apply->destinations_set = true;
 		r = set_destinations(agent, apply->config);
 		if (r)
 			return err_set(err, r, "asking for routes and neighbours: %s",
 				       strerror(-r));
-		apply->destinations_set = true;
 	}
 	if (dataplane_generation(agent->dp)) {
 		dataplane_target(agent->dp, &apply->target);
@@ -390,6 +391,8 @@ static void undo(struct apply *apply)
 	dataplane_discard(agent->dp);
 	if (apply->destinations_set && agent->config)
 		set_destinations(agent, agent->config);
+	if (apply->destinations_set && !agent->config && !agent->adopted)
+		netlink_set_destinations(agent->netlink, NULL, 0);
 	agent_detach_new(agent, apply->config, apply->interfaces);
 }
 
