@@ -5,6 +5,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,20 @@ static int open_events(struct agent *agent)
 		   : 0;
 }
 
+/* What ctl.h says of the codes, in words. */
+static int socket_error(const struct agent_options *options, int r, struct err *err)
+{
+	const char *group = options->socket_group;
+
+	if (r == -ENOENT && group && !getgrnam(group))
+		return err_set(err, r, "there is no group '%s' to use the control socket", group);
+	return err_set(err, r, "control socket %s: %s", options->socket_path,
+		       r == -EADDRINUSE ? "another lb-agent answers there"
+		       : r == -ENOTSOCK ? "something that is not a socket lies there"
+		       : r == -ENOENT	? "the directory above its own is missing"
+					: strerror(-r));
+}
+
 static int open_all(struct agent *agent, struct err *err)
 {
 	static const struct netlink_ops ops = {agent_on_nexthops, agent_on_link};
@@ -166,8 +181,7 @@ static int open_all(struct agent *agent, struct err *err)
 	r = ctl_new(agent->events, socket, agent->options.socket_group, agent_command, agent,
 		    &agent->ctl);
 	if (r)
-		return err_set(err, r, "control socket %s: %s", socket,
-			       r == -EADDRINUSE ? "another lb-agent answers there" : strerror(-r));
+		return socket_error(&agent->options, r, err);
 	return 0;
 }
 
