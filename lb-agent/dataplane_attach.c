@@ -127,10 +127,16 @@ static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode m
 	return r;
 }
 
+static enum xdp_attach_mode xdp_mode_of(enum dataplane_mode mode)
+{
+	return mode == DATAPLANE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE;
+}
+
 int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mode mode,
 		     struct dataplane_attachment *ret_attachment, struct err *err)
 {
 	int ifindex = (int)if_nametoindex(ifname), r;
+	struct dataplane_attachment before;
 	char foreign[96];
 	bool was_there;
 
@@ -140,16 +146,21 @@ int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mo
 	dataplane_query(dp, ifname, ret_attachment);
 	if (ret_attachment->attached && (mode == DATAPLANE_AUTO || mode == ret_attachment->mode))
 		return 0;
-	if (ret_attachment->attached) {
+	before = *ret_attachment;
+	if (before.attached) {
 		r = detach(ifindex, dp->programs_id, &was_there);
 		if (r)
 			return err_set(err, r, "%s: changing the XDP mode: %s", ifname,
 				       strerror(-r));
 	}
 	dp_log_clear();
-	r = attach_root(dp, ifindex, mode == DATAPLANE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE);
+	r = attach_root(dp, ifindex, xdp_mode_of(mode));
 	if (mode == DATAPLANE_AUTO && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTSUP))
 		r = attach_root(dp, ifindex, XDP_MODE_SKB);
+	/* The kernel holds no two modes at a time, so ours had to go first; it must not stay away.
+	 */
+	if (r && before.attached && !attach_root(dp, ifindex, xdp_mode_of(before.mode)))
+		dataplane_query(dp, ifname, ret_attachment);
 	if (r == -EBUSY || r == -EEXIST) {
 		describe_foreign(ifindex, foreign, sizeof(foreign));
 		return err_set(err, -EBUSY,
