@@ -34,27 +34,6 @@ struct apply {
 	struct lb_config *old_config;	  /* while the new one stands in agent->config */
 };
 
-static enum dataplane_mode mode_of(const struct conf_node *node)
-{
-	switch (node->xdp_mode) {
-	case CONF_XDP_NATIVE:
-		return DATAPLANE_NATIVE;
-	case CONF_XDP_GENERIC:
-		return DATAPLANE_GENERIC;
-	case CONF_XDP_AUTO:
-		break;
-	}
-	return DATAPLANE_AUTO;
-}
-
-static bool has_interface(const struct lb_config *config, const char *name)
-{
-	for (size_t i = 0; config && i < config->node.n_interfaces; i++)
-		if (!strcmp(config->node.interfaces[i], name))
-			return true;
-	return false;
-}
-
 static int set_destinations(struct agent *agent, const struct lb_config *config)
 {
 	struct lb_addr *list;
@@ -75,76 +54,44 @@ static int set_destinations(struct agent *agent, const struct lb_config *config)
 	return r;
 }
 
-static void note_attachment(struct agent *agent, struct agent_interface *interface)
-{
-	const struct dataplane_attachment *a = &interface->attachment;
-
-	log_info("%s: XDP attached, %s mode", interface->name,
-		 a->mode == DATAPLANE_GENERIC ? "generic" : "native");
-	if (!a->dispatcher && !agent->dispatcher_logged) {
-		agent->dispatcher_logged = true;
-		log_notice(
-		    "%s: this kernel refuses libxdp's dispatcher (freplace); Sluice is alone "
-		    "on its devices, no other XDP program can be attached beside it",
-		    interface->name);
-	}
-}
-
-static int attach_all(struct apply *apply, struct err *err)
-{
-	const struct conf_node *node = &apply->config->node;
-	struct agent *agent = apply->agent;
-
-	apply->interfaces = calloc(node->n_interfaces, sizeof(*apply->interfaces));
-	if (!apply->interfaces)
-		return err_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < node->n_interfaces; i++) {
-		struct agent_interface *interface = &apply->interfaces[i];
-		struct dataplane_attachment before = {0};
-		struct err why;
-		int r;
-
-		memcpy(interface->name, node->interfaces[i],
-		       strnlen(node->interfaces[i], sizeof(interface->name) - 1));
-		dataplane_query(agent->dp, interface->name, &before);
-		r = dataplane_attach(agent->dp, interface->name, mode_of(node),
-				     &interface->attachment, &why);
-		interface->present = r != -ENODEV;
-		if (!r) {
-			if (!before.attached || before.mode != interface->attachment.mode)
-				note_attachment(agent, interface);
-			continue;
-		}
-		memcpy(interface->error, why.text, sizeof(interface->error) - 1);
-		/* An agent that comes back while a device is away must look after the others; so
-		 * must one whose device went away before a reload. */
-		if (r == -ENODEV && (has_interface(agent->config, interface->name) ||
-				     (agent->adopted && !agent->config))) {
-			log_warning("%s; waiting for it", why.text);
-			continue;
-		}
-		return err_set(err, r, "%s", why.text);
-	}
-	return 0;
-}
-
-static bool keep_device(void *ctx, const char *ifname)
-{
-	return has_interface(ctx, ifname);
-}
-
 /* A predecessor's lines say who was down; its backends that were up start as up. */
-static enum health_state initial_health(const struct apply *apply, const struct conf_pool *pool,
-					const struct lb_addr *address)
+static enum health_state initial_health(const struct apply *apply, const struct layout_pool *old,
+					int old_id)
 {
-	const struct layout_pool *old = layout_find_pool(apply->agent->layout, pool->name);
-	int id = old ? layout_find_backend(old, address) : -1;
-
-	if (id < 0 || apply->agent->config || !apply->live_lines)
+	if (old_id < 0 || !apply->live_lines)
 		return HEALTH_UNKNOWN;
-	return apply->live_lines[old->first_backend + (uint32_t)id].flags & LB_BACKEND_DOWN
+	return apply->live_lines[old->first_backend + (uint32_t)old_id].flags & LB_BACKEND_DOWN
 		   ? HEALTH_DOWN
 		   : HEALTH_UP;
+}
+
+/* Targets of one pool. Once the probes run, they know the states themselves. */
+static int collect_pool(struct apply *apply, size_t i)
+{
+	const struct conf_pool *pool = &apply->config->pools[i];
+	size_t was = apply->changes[i]->old_index, n_index = 0;
+	const struct layout_pool *old = NULL;
+	struct layout_index *index = NULL;
+
+	if (was != SIZE_MAX && !apply->agent->config) {
+		old = &apply->agent->layout->pools[was];
+		index = layout_index_backends(old, &n_index);
+		if (!index)
+			return -ENOMEM;
+	}
+	for (size_t k = 0; k < pool->n_backends; k++) {
+		const struct lb_addr *address = &pool->backends[k].address;
+		int id = index ? layout_index_find(index, n_index, address) : -1;
+
+		apply->targets[apply->n_targets++] = (struct probe_target){
+		    .pool = pool->name,
+		    .address = *address,
+		    .health = pool->health,
+		    .initial = initial_health(apply, old, id),
+		};
+	}
+	free(index);
+	return 0;
 }
 
 static int collect_targets(struct apply *apply)
@@ -158,22 +105,9 @@ static int collect_targets(struct apply *apply)
 	apply->targets = calloc(n + 1, sizeof(*apply->targets));
 	if (!apply->targets)
 		return -ENOMEM;
-	for (size_t i = 0; i < config->n_pools; i++) {
-		const struct conf_pool *pool = &config->pools[i];
-
-		if (pool->health.type == CONF_HEALTH_NONE)
-			continue;
-		for (size_t k = 0; k < pool->n_backends; k++) {
-			const struct lb_addr *address = &pool->backends[k].address;
-
-			apply->targets[apply->n_targets++] = (struct probe_target){
-			    .pool = pool->name,
-			    .address = *address,
-			    .health = pool->health,
-			    .initial = initial_health(apply, pool, address),
-			};
-		}
-	}
+	for (size_t i = 0; i < config->n_pools; i++)
+		if (config->pools[i].health.type != CONF_HEALTH_NONE && collect_pool(apply, i))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -197,22 +131,28 @@ static void set_health(struct apply *apply)
  * backends. A line in use is left to the refresh after the switch, unless it could not be used so
  * far.
  */
-static void write_new_lines(struct apply *apply, const struct plan_pool *change,
-			    struct runtime_pool *pool)
+static int write_new_lines(struct apply *apply, const struct plan_pool *change,
+			   struct runtime_pool *pool)
 {
 	const struct layout_pool *where = &apply->plan->layout->pools[pool->id], *before = NULL;
 	struct lb_backend *lines = apply->target.backends + where->first_backend;
 	bool fresh = apply->plan->rebuild || change->new_backend_run;
+	struct layout_index *index = NULL;
+	size_t n_index = 0;
 
-	if (change->old_index == SIZE_MAX)
+	if (change->old_index == SIZE_MAX) {
 		fresh = true;
-	else
+	} else {
 		before = &apply->agent->layout->pools[change->old_index];
+		index = layout_index_backends(before, &n_index);
+		if (!index)
+			return -ENOMEM;
+	}
 	if (fresh)
 		memset(lines, 0, where->backend_cap * sizeof(*lines));
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		struct runtime_backend *b = &pool->backends[i];
-		int old_id = before ? layout_find_backend(before, &b->conf->address) : -1;
+		int old_id = index ? layout_index_find(index, n_index, &b->conf->address) : -1;
 		struct lb_backend line, current = {0};
 
 		/* The line that it has now says whether it is ready already. */
@@ -222,6 +162,8 @@ static void write_new_lines(struct apply *apply, const struct plan_pool *change,
 		if (fresh || old_id < 0 || !(current.flags & LB_BACKEND_READY))
 			dataplane_write_backend(&lines[b->local_id], &line);
 	}
+	free(index);
+	return 0;
 }
 
 /* Whether lines and slots of a pool are all new and written before the switch, so that nothing is
@@ -237,9 +179,10 @@ static int prepare_pool(struct apply *apply, const struct plan_pool *change)
 	const struct layout_pool *where = &apply->plan->layout->pools[pool->id];
 	bool fresh = apply->plan->rebuild || change->new_slot_run || change->kind == PLAN_ADD;
 	uint16_t *table;
-	int r;
+	int r = write_new_lines(apply, change, pool);
 
-	write_new_lines(apply, change, pool);
+	if (r)
+		return r;
 	runtime_evaluate(pool);
 	table = malloc(where->slot_count * sizeof(*table));
 	if (!table)
@@ -336,16 +279,36 @@ static bool is_prepared(const struct plan *plan, const struct plan_pool *change)
 	       change->new_backend_run;
 }
 
+/* Whether netlink must be told of other backends than before; to sort 100,000 costs more than the
+ * rest of a small change. */
+static bool destinations_change(const struct apply *apply)
+{
+	for (size_t i = 0; i < apply->plan->n_pools; i++) {
+		const struct plan_pool *p = &apply->plan->pools[i];
+
+		if (p->kind == PLAN_ADD || p->kind == PLAN_REMOVE)
+			return true;
+		for (size_t k = 0; k < p->n_backends; k++)
+			if (p->backends[k].kind != PLAN_CHANGE)
+				return true;
+	}
+	/* What a first config finds in adopted maps, netlink has not heard of. */
+	return !apply->agent->config;
+}
+
 static int prepare(struct apply *apply, struct err *err)
 {
 	struct agent *agent = apply->agent;
 	struct plan *plan = apply->plan;
-	int r;
+	int r = 0;
 
-	r = set_destinations(agent, apply->config);
-	if (r)
-		return err_set(err, r, "asking for routes and neighbours: %s", strerror(-r));
-	apply->destinations_set = true;
+	if (destinations_change(apply)) {
+		r = set_destinations(agent, apply->config);
+		if (r)
+			return err_set(err, r, "asking for routes and neighbours: %s",
+				       strerror(-r));
+		apply->destinations_set = true;
+	}
 	if (dataplane_generation(agent->dp)) {
 		dataplane_target(agent->dp, &apply->target);
 		apply->live_lines = apply->target.backends;
@@ -355,19 +318,20 @@ static int prepare(struct apply *apply, struct err *err)
 		if (r)
 			return r;
 	}
-	r = attach_all(apply, err);
+	r = agent_attach_all(agent, apply->config, &apply->interfaces, err);
 	if (r)
 		return r;
 	apply->rt = runtime_new(apply->config, plan->layout, agent->overrides);
 	apply->services = calloc(plan->layout->n_vips + 1, sizeof(*apply->services));
 	apply->tables = calloc(plan->layout->n_pools + 1, sizeof(*apply->tables));
 	apply->changes = calloc(plan->layout->n_pools + 1, sizeof(*apply->changes));
-	if (!apply->rt || !apply->services || !apply->tables || !apply->changes ||
-	    collect_targets(apply))
+	if (!apply->rt || !apply->services || !apply->tables || !apply->changes)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < plan->n_pools; i++)
 		if (plan->pools[i].new_index != SIZE_MAX)
 			apply->changes[plan->pools[i].new_index] = &plan->pools[i];
+	if (collect_targets(apply))
+		return err_set(err, -ENOMEM, "out of memory");
 	set_health(apply);
 	dataplane_target(agent->dp, &apply->target);
 	/* agent_wanted_line() reads node settings from the config that is to be. */
@@ -393,17 +357,11 @@ static int prepare(struct apply *apply, struct err *err)
 static void undo(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
-	struct err ignored;
 
 	dataplane_discard(agent->dp);
 	if (apply->destinations_set && agent->config)
 		set_destinations(agent, agent->config);
-	for (size_t i = 0; apply->interfaces && i < apply->config->node.n_interfaces; i++)
-		if (apply->interfaces[i].attachment.attached && agent->config &&
-		    !has_interface(agent->config, apply->interfaces[i].name))
-			dataplane_detach(agent->dp, apply->interfaces[i].name, &ignored);
-	if (!agent->config && !agent->adopted)
-		dataplane_detach_others(agent->dp, keep_device, NULL, &ignored);
+	agent_detach_new(agent, apply->config, apply->interfaces);
 }
 
 /* Lines of backends that the pool has no more: their slots point elsewhere by now. */
@@ -411,23 +369,20 @@ static void forget_removed(struct apply *apply)
 {
 	for (size_t i = 0; i < apply->plan->n_pools; i++) {
 		const struct plan_pool *p = &apply->plan->pools[i];
-		const struct layout_pool *old;
+		const struct layout_pool *old, *new;
+		struct lb_backend *lines;
 
 		if (apply->plan->rebuild || p->old_index == SIZE_MAX || p->new_index == SIZE_MAX ||
 		    p->new_backend_run)
 			continue;
 		old = &apply->agent->layout->pools[p->old_index];
-		for (size_t k = 0; k < p->n_backends; k++) {
-			int id = p->backends[k].kind == PLAN_REMOVE
-				     ? layout_find_backend(old, &p->backends[k].address)
-				     : -1;
-
-			if (id >= 0)
-				__atomic_fetch_and(
-				    &apply->target.backends[old->first_backend + (uint32_t)id]
-					 .flags,
-				    (uint16_t)~LB_BACKEND_USED, __ATOMIC_RELEASE);
-		}
+		new = &apply->plan->layout->pools[p->new_index];
+		lines = apply->target.backends + old->first_backend;
+		for (uint32_t id = 0; id < old->backend_cap; id++)
+			if (old->backends[id].state == LAYOUT_ID_USED &&
+			    new->backends[id].state != LAYOUT_ID_USED)
+				__atomic_fetch_and(&lines[id].flags, (uint16_t)~LB_BACKEND_USED,
+						   __ATOMIC_RELEASE);
 	}
 }
 
@@ -466,9 +421,15 @@ static void carry_totals(struct apply *apply)
 static void finish(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
-	bool first = !agent->config;
-	struct err err;
+	bool first = !agent->config, moved = false;
 
+	/* A packet that still holds an old service line must not read a slot whose new backend lies
+	 * past the end of the old run. */
+	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
+		if (apply->tables[i] && apply->changes[i]->new_backend_run)
+			moved = true;
+	if (moved)
+		dataplane_wait_grace();
 	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
 		if (apply->tables[i])
 			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
@@ -477,8 +438,7 @@ static void finish(struct apply *apply)
 	forget_removed(apply);
 	carry_totals(apply);
 	dataplane_drop_old(agent->dp);
-	if (dataplane_detach_others(agent->dp, keep_device, apply->config, &err))
-		log_warning("%s", err.text);
+	agent_detach_unlisted(agent, apply->config);
 	/* A pool that is kept goes on as it is, unless node settings changed, or this agent adopted
 	 * it and does not know its weights. */
 	for (size_t i = 0; i < apply->config->n_pools; i++) {
@@ -551,27 +511,4 @@ out:
 	conf_free(config);
 	agent_refresh_dirty(agent);
 	return r;
-}
-
-void agent_attach_again(struct agent *agent, const char *ifname)
-{
-	for (size_t i = 0; agent->config && i < agent->config->node.n_interfaces; i++) {
-		struct agent_interface *interface = &agent->interfaces[i];
-		struct err err;
-
-		if (strcmp(interface->name, ifname) != 0)
-			continue;
-		interface->present = true;
-		dataplane_query(agent->dp, ifname, &interface->attachment);
-		if (interface->attachment.attached)
-			continue;
-		if (dataplane_attach(agent->dp, ifname, mode_of(&agent->config->node),
-				     &interface->attachment, &err)) {
-			memcpy(interface->error, err.text, sizeof(interface->error) - 1);
-			log_error("%s", err.text);
-			continue;
-		}
-		interface->error[0] = '\0';
-		note_attachment(agent, interface);
-	}
 }

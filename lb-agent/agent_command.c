@@ -51,16 +51,18 @@ static void foresee(struct shares *s, struct runtime_pool *pool)
 	runtime_evaluate(pool);
 }
 
-static uint16_t *id_translation(const struct layout_pool *from, const struct layout_pool *to)
+/* From an old pool's local ids to those of the same backends in a new one. */
+static uint16_t *id_translation(const struct layout_pool *from, const struct runtime_pool *to)
 {
 	uint16_t *ids = malloc((from->backend_cap + 1) * sizeof(*ids));
 
 	for (uint32_t i = 0; ids && i < from->backend_cap; i++) {
-		int id = from->backends[i].state == LAYOUT_ID_USED
-			     ? layout_find_backend(to, &from->backends[i].address)
-			     : -1;
+		const struct conf_backend *conf =
+		    from->backends[i].state == LAYOUT_ID_USED
+			? conf_find_backend(to->conf, &from->backends[i].address)
+			: NULL;
 
-		ids[i] = id < 0 ? UINT16_MAX : (uint16_t)id;
+		ids[i] = conf ? to->backends[conf - to->conf->backends].local_id : UINT16_MAX;
 	}
 	return ids;
 }
@@ -80,7 +82,7 @@ static double moved_share(void *ctx, size_t old_index, size_t new_index)
 	dataplane_target(s->agent->dp, &live);
 	foresee(s, &s->rt->pools[new_index]);
 	table = malloc(new->slot_count * sizeof(*table));
-	ids = id_translation(old, new);
+	ids = id_translation(old, &s->rt->pools[new_index]);
 	if (table && ids &&
 	    !runtime_build_slots(&s->rt->pools[new_index], s->rt->config->node.seed,
 				 new->slot_count, table))
@@ -194,14 +196,14 @@ static bool new_override(const char *command, const json_t *args, const struct r
 	if (!strcmp(command, "drain")) {
 		o->drain = true;
 	} else if (!strcmp(command, "undrain")) {
-		o->drain = o->has_weight = false;
-		if (backend->conf->state == CONF_BACKEND_DRAIN) {
+		if (backend->conf->state == CONF_BACKEND_DRAIN && !o->drain && !o->has_weight) {
 			refuse(ret_error,
 			       "pool %s: the configuration file drains this backend (state: "
 			       "drain); change it there and reload",
 			       pool->conf->name);
 			return false;
 		}
+		o->drain = o->has_weight = false;
 	} else {
 		if (!json_is_integer(weight) || value < 0 || value > 65535) {
 			refuse(ret_error, "a weight is a number from 0 to 65535");

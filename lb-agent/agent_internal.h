@@ -67,6 +67,15 @@ int agent_load(struct agent *agent, json_t **ret_changes, char **ret_diagnostics
 int agent_apply(struct agent *agent, struct lb_config *config, json_t **ret_changes,
 		struct err *err);
 
+/* Attaches to every device of a config that is to be; `*ret_interfaces` (malloc'd, set on errors
+ * too) says how it went. A device that is away is waited for if it was there before. */
+int agent_attach_all(struct agent *agent, const struct lb_config *config,
+		     struct agent_interface **ret_interfaces, struct err *err);
+/* Undoes it after a failed apply. */
+void agent_detach_new(struct agent *agent, const struct lb_config *config,
+		      const struct agent_interface *interfaces);
+/* Detaches from devices that the config does not name. */
+void agent_detach_unlisted(struct agent *agent, struct lb_config *config);
 /* Attaches to a device of the running config, after it came back. */
 void agent_attach_again(struct agent *agent, const char *ifname);
 

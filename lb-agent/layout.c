@@ -101,3 +101,33 @@ bool layout_has_quarantine(const struct layout *layout)
 				return true;
 	return false;
 }
+
+static int compare_index(const void *a, const void *b)
+{
+	return addr_cmp(&((const struct layout_index *)a)->address,
+			&((const struct layout_index *)b)->address);
+}
+
+struct layout_index *layout_index_backends(const struct layout_pool *pool, size_t *ret_n)
+{
+	struct layout_index *index = calloc(pool->backend_cap + 1, sizeof(*index));
+	size_t n = 0;
+
+	*ret_n = 0;
+	if (!index)
+		return NULL;
+	for (uint32_t i = 0; i < pool->backend_cap; i++)
+		if (pool->backends[i].state == LAYOUT_ID_USED)
+			index[n++] = (struct layout_index){pool->backends[i].address, (uint16_t)i};
+	qsort(index, n, sizeof(*index), compare_index);
+	*ret_n = n;
+	return index;
+}
+
+int layout_index_find(const struct layout_index *index, size_t n, const struct lb_addr *address)
+{
+	const struct layout_index key = {.address = *address};
+	const struct layout_index *found = bsearch(&key, index, n, sizeof(key), compare_index);
+
+	return found ? found->local_id : -1;
+}

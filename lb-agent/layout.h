@@ -58,7 +58,7 @@ struct layout_vip {
 
 struct layout {
 	struct layout_caps caps;
-	uint64_t seed; /* of the flow hash, fixed for a generation of maps */
+	uint64_t seed;		   /* of the flow hash, fixed for a generation of maps */
 	struct layout_pool *pools; /* [n_pools]; the index is the pool's id */
 	size_t n_pools;
 	struct layout_vip *vips;
@@ -78,6 +78,14 @@ const struct layout_vip *layout_find_vip(const struct layout *layout, const stru
 					 uint16_t port, uint8_t proto);
 /* Local id of a used backend, or -1. */
 int layout_find_backend(const struct layout_pool *pool, const struct lb_addr *address);
+/* The used backends of a pool in address order, malloc'd, for many look-ups; NULL when memory ran
+ * out. layout_index_find() gives a local id or -1. */
+struct layout_index {
+	struct lb_addr address;
+	uint16_t local_id;
+};
+struct layout_index *layout_index_backends(const struct layout_pool *pool, size_t *ret_n);
+int layout_index_find(const struct layout_index *index, size_t n, const struct lb_addr *address);
 /* Number of backends in use. */
 size_t layout_count_backends(const struct layout_pool *pool);
 /* Everything in quarantine becomes free; call after a grace period. */

@@ -26,6 +26,7 @@
 #include "netlink_neigh.h"
 #include "netlink_parse.h"
 #include "netlink_request.h"
+#include "netlink_route.h"
 #include "netlink_set.h"
 
 /* About ten thousand events; more than that and it is better to read everything anew. */
@@ -54,6 +55,9 @@ struct netlink {
 	size_t *asking;	     /* indices of the destinations that are being asked for */
 	bool resync;	     /* events were lost, or could not be taken in */
 	bool link_changed;
+	bool marked;		     /* some destination is marked to be asked for or decided */
+	bool reports;		     /* some destination is marked to be reported */
+	bool eventful;		     /* an event that matters was read */
 	bool requery_v4, requery_v6; /* every destination of the family */
 };
 
@@ -122,56 +126,6 @@ int netlink_ifindex(struct netlink *netlink, const char *ifname)
 
 /* Destinations */
 
-static int build_route_request(void *ctx, size_t i, struct nl_msg *message)
-{
-	const struct netlink *netlink = ctx;
-	const struct lb_addr *address = &netlink->set.items[netlink->asking[i]].address;
-	size_t len;
-	const void *raw = addr_raw(address, &len);
-	struct rtmsg rtm = {
-	    .rtm_family = (unsigned char)addr_family(address),
-	    .rtm_dst_len = (unsigned char)(8 * len),
-	};
-
-	if (!nlmsg_put(message, 0, 0, RTM_GETROUTE, sizeof(rtm), 0))
-		return -ENOMEM;
-	memcpy(nlmsg_data(nlmsg_hdr(message)), &rtm, sizeof(rtm));
-	return nla_put(message, RTA_DST, (int)len, raw) < 0 ? -ENOMEM : 0;
-}
-
-static bool route_equal(const struct nexthop_route *a, const struct nexthop_route *b)
-{
-	return a->error == b->error && a->type == b->type && a->oif == b->oif &&
-	       a->has_gateway == b->has_gateway && addr_equal(&a->gateway, &b->gateway) &&
-	       addr_equal(&a->source, &b->source) && a->mtu == b->mtu;
-}
-
-static void take_route(void *ctx, size_t i, int error, const struct nlmsghdr *answer)
-{
-	struct netlink *netlink = ctx;
-	struct destination *item = &netlink->set.items[netlink->asking[i]];
-	struct nexthop_route route = {.error = error};
-
-	if (!error && (!answer || netlink_parse_route(answer, &route) < 0))
-		route.error = EBADMSG;
-	item->requery = false;
-	if (item->fresh || !route_equal(&item->route, &route)) {
-		item->route = route;
-		item->redecide = true;
-	}
-}
-
-static int ask_routes(struct netlink *netlink)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < netlink->set.n; i++)
-		if (netlink->set.items[i].requery)
-			netlink->asking[n++] = i;
-	return netlink_request_many(netlink->requester, n, build_route_request, take_route,
-				    netlink);
-}
-
 static void decide(const struct netlink *netlink, const struct destination *item,
 		   const struct nexthop_neigh *neigh, struct nexthop *ret_nexthop)
 {
@@ -215,7 +169,7 @@ static void decide_changed(struct netlink *netlink)
 			continue;
 		decide(netlink, item, item->neigh ? &item->neigh->last.neigh : NULL, &nexthop);
 		if (!item->fresh && !nexthop_equal(&item->nexthop, &nexthop))
-			item->report = true;
+			item->report = netlink->reports = true;
 		item->nexthop = nexthop;
 		item->redecide = item->fresh = false;
 	}
@@ -225,16 +179,22 @@ static void decide_changed(struct netlink *netlink)
 /* Brings every destination that is marked up to date. What fails stays marked. */
 static int update(struct netlink *netlink)
 {
-	int ret = ask_routes(netlink);
+	int ret = 0;
 
-	for (size_t i = 0; i < netlink->set.n && ret == 0; i++)
+	/* With very many destinations even looking at each is not for every event. */
+	if (netlink->marked)
+		ret = netlink_ask_routes(netlink->requester, &netlink->set);
+	for (size_t i = 0; i < netlink->set.n && ret == 0 && netlink->marked; i++)
 		if (netlink->set.items[i].redecide)
 			ret = choose_neighbour(netlink, &netlink->set.items[i]);
 	if (ret == 0)
 		ret = neigh_table_settle(netlink->neighbours);
-	if (ret == 0)
+	if (ret < 0)
+		return ret;
+	if (netlink->marked || neigh_table_has_changes(netlink->neighbours))
 		decide_changed(netlink);
-	return ret;
+	netlink->marked = false;
+	return 0;
 }
 
 /* Any change of a device may change routes without an event of their own: the kernel is silent
@@ -245,6 +205,7 @@ static void requery_all(struct netlink *netlink)
 	for (size_t i = 0; i < netlink->set.n; i++)
 		netlink->set.items[i].redecide = true;
 	netlink->link_changed = false;
+	netlink->marked = true;
 }
 
 /* Marked once for any number of events. */
@@ -254,6 +215,7 @@ static void mark_families(struct netlink *netlink)
 		destination_set_requery_family(&netlink->set, AF_INET);
 	if (netlink->requery_v6)
 		destination_set_requery_family(&netlink->set, AF_INET6);
+	netlink->marked |= netlink->requery_v4 || netlink->requery_v6;
 	netlink->requery_v4 = netlink->requery_v6 = false;
 }
 
@@ -284,6 +246,7 @@ static void want_family(struct netlink *netlink, int family)
 {
 	netlink->requery_v4 |= family != AF_INET6;
 	netlink->requery_v6 |= family != AF_INET;
+	netlink->eventful = true;
 }
 
 static void take_route_event(struct netlink *netlink, const struct nlmsghdr *message)
@@ -294,8 +257,8 @@ static void take_route_event(struct netlink *netlink, const struct nlmsghdr *mes
 		return;
 	if (route_event_is_default(&route))
 		want_family(netlink, route.family);
-	else
-		destination_set_requery_prefix(&netlink->set, &route);
+	else if (destination_set_requery_prefix(&netlink->set, &route))
+		netlink->marked = netlink->eventful = true;
 }
 
 static void take_event(struct netlink *netlink, const struct nlmsghdr *message)
@@ -305,10 +268,11 @@ static void take_event(struct netlink *netlink, const struct nlmsghdr *message)
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		take_link(netlink, message);
+		netlink->eventful |= netlink->link_changed;
 		break;
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		neigh_table_event(netlink->neighbours, message);
+		netlink->eventful |= neigh_table_event(netlink->neighbours, message);
 		break;
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
@@ -357,13 +321,17 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	struct netlink *netlink = ctx;
 
 	read_events(netlink);
-	schedule(netlink->batch, 0, BATCH_US);
+	if (netlink->eventful || netlink->resync)
+		schedule(netlink->batch, 0, BATCH_US);
 }
 
 static int work_off(struct netlink *netlink)
 {
 	bool everything = netlink->resync;
-	int ret = everything ? read_all(netlink) : 0;
+	int ret;
+
+	netlink->eventful = false;
+	ret = everything ? read_all(netlink) : 0;
 
 	if (ret < 0)
 		return ret;
@@ -382,12 +350,13 @@ static struct lb_addr *take_reports(struct netlink *netlink, size_t *ret_n)
 	struct lb_addr *changed;
 	size_t n = 0;
 
-	for (size_t i = 0; i < netlink->set.n; i++)
+	for (size_t i = 0; i < netlink->set.n && netlink->reports; i++)
 		n += netlink->set.items[i].report;
 	*ret_n = 0;
 	changed = n ? malloc(n * sizeof(*changed)) : NULL;
+	netlink->reports = n && !changed; /* out of memory: they are reported next time */
 	if (!changed)
-		return NULL; /* out of memory: still marked for the next time */
+		return NULL;
 	for (size_t i = 0; i < netlink->set.n; i++) {
 		if (!netlink->set.items[i].report)
 			continue;
@@ -530,7 +499,6 @@ void netlink_free(struct netlink *netlink)
 	nl_socket_free(netlink->events);
 	destination_set_free(&netlink->set);
 	link_table_free(&netlink->links);
-	free(netlink->asking);
 	free(netlink->buffer);
 	free(netlink);
 }
@@ -539,10 +507,9 @@ static int replace_set(struct netlink *netlink, const struct lb_addr *destinatio
 {
 	struct destination_set set = {0};
 	bool *kept = calloc(netlink->set.n + 1, sizeof(*kept));
-	size_t *asking = malloc((n + 1) * sizeof(*asking));
 	int ret = -ENOMEM;
 
-	if (kept && asking)
+	if (kept)
 		ret = destination_set_make(&netlink->set, destinations, n, kept, &set);
 	if (ret < 0)
 		goto out;
@@ -551,12 +518,9 @@ static int replace_set(struct netlink *netlink, const struct lb_addr *destinatio
 			neigh_unwant(netlink->neighbours, netlink->set.items[i].neigh);
 	destination_set_free(&netlink->set);
 	netlink->set = set;
-	free(netlink->asking);
-	netlink->asking = asking;
-	asking = NULL;
+	netlink->marked = true;
 out:
 	free(kept);
-	free(asking);
 	return ret;
 }
 

@@ -1,6 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * netlink.h - the only user of libnl: routes, devices and neighbours, followed without polling.
+ *
+ * A neighbour that stops answering makes its destinations unusable (NEXTHOP_NEIGH_FAILED) as soon
+ * as the kernel says so, and usable again with its first answer. With the kernel's defaults a
+ * silent neighbour is noticed after 18 to 48 s (base_reachable_time_ms 30 s, times 0.5 to 1.5, and
+ * three probes a second apart) and asked again every 5 s (interval_probe_time_ms); a health check
+ * is quicker. A neighbour that announces another MAC (gratuitous ARP, unsolicited neighbour
+ * advertisement) is followed at once.
+ *
+ * A permanent or noarp entry, one that a control plane put there (extern_learn) and one that
+ * carries another protocol number are used as they are, and never changed or deleted.
+ *
+ * Each neighbour that is a next hop needs room in the kernel's table, whose limit is
+ * net.ipv4.neigh.default.gc_thresh3 and net.ipv6.… (1024 entries by default, for all network
+ * namespaces together); without room the next hop says so and is tried again every 5 s.
  */
 #ifndef LB_NETLINK_H
 #define LB_NETLINK_H

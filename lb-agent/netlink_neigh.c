@@ -575,24 +575,25 @@ void neigh_table_clear_changes(struct neigh_table *table)
 	table->changes.n = 0;
 }
 
+bool neigh_table_has_changes(const struct neigh_table *table)
+{
+	return table->changes.n > 0;
+}
+
 int neigh_teardown(struct netlink_requester *requester)
 {
 	struct neigh_table *table = neigh_table_new(requester);
-	int ret = -ENOMEM;
+	int ret;
 
 	if (!table)
 		return -ENOMEM;
 	ret = neigh_table_read(table);
-	if (ret < 0)
-		goto out;
+	/* Entries that nobody uses: to settle is to delete those that are ours. */
 	neigh_table_sweep(table);
-	ret = select_work(table, wants_deleting);
 	if (ret == 0)
-		ret = netlink_request_many(requester, table->work.n, build_delete, take_delete,
-					   table);
+		ret = neigh_table_settle(table);
 	if (ret == 0)
-		ret = (int)table->work.n;
-out:
+		ret = (int)table->n_deleted;
 	neigh_table_free(table);
 	return ret;
 }

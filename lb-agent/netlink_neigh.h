@@ -61,6 +61,7 @@ size_t neigh_table_errors(const struct neigh_table *table);
 
 /* Resets `changed` in all entries. */
 void neigh_table_clear_changes(struct neigh_table *table);
+bool neigh_table_has_changes(const struct neigh_table *table);
 
 /* As netlink_teardown(). */
 int neigh_teardown(struct netlink_requester *requester);

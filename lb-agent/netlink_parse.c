@@ -85,7 +85,8 @@ int netlink_parse_link(const struct nlmsghdr *message, struct nexthop_link *ret_
 	if (ret < 0)
 		return ret;
 	info = nlmsg_data(message);
-	if (info->ifi_family != AF_UNSPEC)
+	/* A wireless event is an RTM_NEWLINK that says nothing else of the device. */
+	if (info->ifi_family != AF_UNSPEC || attrs[IFLA_WIRELESS])
 		return -ENOENT;
 	if (!attrs[IFLA_IFNAME])
 		return -EBADMSG;

@@ -34,9 +34,9 @@ struct route_event {
 	uint8_t prefix_len; /* of the 16-byte form: 96 more than the kernel's for IPv4 */
 };
 
-/* All return 0; -ENOENT: a message of no interest here (a bridge's own view of its ports, an IP
- * family that we do not route, a proxy entry); -EBADMSG: it is cut short or lacks what it must
- * have. */
+/* All return 0; -ENOENT: a message of no interest here (a bridge's own view of its ports, a
+ * wireless event, an IP family that we do not route, a proxy entry); -EBADMSG: it is cut short or
+ * lacks what it must have. */
 int netlink_parse_link(const struct nlmsghdr *message, struct nexthop_link *ret_link);
 int netlink_parse_neigh(const struct nlmsghdr *message, struct neigh_message *ret_neigh);
 /* The answer to RTM_GETROUTE. */

@@ -50,7 +50,7 @@ struct rig_result {
 	uint64_t bytes_mismatch; /* counters whose bytes did not grow by the frame's length */
 };
 
-/* Loads the programs. Skips the test, saying so, where the kernel does not let us. */
+/* Loads the programs; main.c has seen that the kernel lets us. */
 struct rig *rig_open(void);
 void rig_close(struct rig *rig);
 void rig_configure(struct rig *rig, const struct rig_config *config);

@@ -148,6 +148,18 @@ Test(netlink_parse, a_bridges_view_of_its_port_is_of_no_interest)
 	nlmsg_free(msg);
 }
 
+Test(netlink_parse, a_wireless_event_says_nothing_of_the_device)
+{
+	struct ifinfomsg info = {.ifi_index = 7, .ifi_type = ARPHRD_ETHER};
+	struct nl_msg *msg = begin(RTM_NEWLINK, &info, sizeof(info));
+	struct nexthop_link link;
+
+	nla_put_string(msg, IFLA_IFNAME, "wlan0");
+	nla_put(msg, IFLA_WIRELESS, 4, "event");
+	cr_assert_eq(netlink_parse_link(nlmsg_hdr(msg), &link), -ENOENT);
+	nlmsg_free(msg);
+}
+
 static struct nl_msg *neigh_message(const char *text, int state, int flags)
 {
 	struct lb_addr addr = address(text);

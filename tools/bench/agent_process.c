@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl_client.h"
@@ -302,20 +303,14 @@ int agent_process_memory(const struct agent_process *agent, struct agent_memory 
 
 int agent_process_cpu_ms(const struct agent_process *agent, double *ret_ms, struct err *err)
 {
-	unsigned long user = 0, system = 0;
-	char path[64], line[1024];
-	const char *after = NULL;
-	FILE *file;
+	struct timespec used;
+	clockid_t clock;
+	int r = -clock_getcpuclockid(agent->pid, &clock);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)agent->pid);
-	file = fopen(path, "re");
-	if (file && fgets(line, sizeof(line), file))
-		after = strrchr(line, ')'); /* fields 3.. of proc(5) follow */
-	if (file)
-		fclose(file);
-	if (!after || sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-			     &user, &system) != 2)
-		return err_set(err, -EIO, "%s does not tell the CPU time", path);
-	*ret_ms = (double)(user + system) * 1e3 / (double)sysconf(_SC_CLK_TCK);
+	if (!r && clock_gettime(clock, &used))
+		r = -errno;
+	if (r)
+		return err_set(err, r, "the agent's CPU time: %s", strerror(-r));
+	*ret_ms = (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 	return 0;
 }

@@ -19,7 +19,8 @@
 #define MIB	       (1024.0 * 1024.0)
 #define USABLE_WAIT_MS 120000
 #define POLL_MS	       10
-#define IDLE_MS	       200 /* without a tick of CPU time */
+#define IDLE_MS	       200 /* in which no look finds more than IDLE_CPU_MS used */
+#define IDLE_CPU_MS    1
 #define SETTLE_WAIT_MS 120000
 #define STATUS_POLL_MS 20
 
@@ -83,7 +84,7 @@ static int wait_idle(struct agent_process *agent, double *ret_at_ms, double *ret
 		if (r)
 			return r;
 		now = bench_now_ms();
-		if (cpu > last && last >= 0)
+		if (cpu > last + IDLE_CPU_MS && last >= 0)
 			*ret_at_ms = now;
 		if (now - begun > SETTLE_WAIT_MS)
 			return err_set(err, -ETIMEDOUT, "lb-agent is never idle");
@@ -173,12 +174,19 @@ static int measure_changes(const struct control *control, struct agent_process *
 	return r;
 }
 
-/* `*ret_ms`: the round trip. */
+/* `*ret_ms`: the round trip; `*ret_cpu_ms`: the agent's CPU time for it. */
 static int reload(const struct control *control, struct agent_process *agent, json_int_t changes,
-		  enum control_row took, double *ret_ms, struct err *err)
+		  enum control_row took, double *ret_ms, double *ret_cpu_ms, struct err *err)
 {
 	json_t *data = NULL, *n;
-	int r = agent_process_command(agent, "reload", NULL, &data, ret_ms, err);
+	double before = 0, after = 0;
+	int r = agent_process_cpu_ms(agent, &before, err);
+
+	if (!r)
+		r = agent_process_command(agent, "reload", NULL, &data, ret_ms, err);
+	if (!r)
+		r = agent_process_cpu_ms(agent, &after, err);
+	*ret_cpu_ms = after - before;
 
 	n = json_object_get(json_object_get(data, "changes"), "n_changes");
 	if (!r && json_integer_value(n) != changes)
@@ -195,15 +203,18 @@ static int measure_reloads(const struct control *control, struct agent_process *
 			   struct err *err)
 {
 	struct genconf size = control->size;
-	double ms;
-	int r = reload(control, agent, 0, ROW_RELOAD_NONE_TOOK, &ms, err);
+	double ms = 0, cpu = 0;
+	int r = reload(control, agent, 0, ROW_RELOAD_NONE_TOOK, &ms, &cpu, err);
 
 	size.changed = size.backends / 2;
 	if (!r)
 		r = control_write_config(&size, CONFIG, err);
 	if (!r)
-		r = reload(control, agent, 1, ROW_RELOAD_ONE_TOOK, &ms, err);
-	return r ? r : report_add(control->report, ROW_RELOAD_ONE, ms);
+		r = reload(control, agent, 1, ROW_RELOAD_ONE_TOOK, &ms, &cpu, err);
+	if (r)
+		return r;
+	report_add(control->report, ROW_RELOAD_ONE_CPU, cpu);
+	return report_add(control->report, ROW_RELOAD_ONE, ms);
 }
 
 static int status_integer(struct agent_process *agent, const char *key, json_int_t *ret_value,
@@ -249,7 +260,7 @@ static int measure_adoption(const struct control *control, struct agent_process 
 {
 	json_int_t before = 0, after;
 	json_t *status = NULL;
-	double ready;
+	double ready, cpu = 0;
 	int r = status_integer(*agent, "generation", &before, err);
 
 	agent_process_kill(*agent);
@@ -257,6 +268,8 @@ static int measure_adoption(const struct control *control, struct agent_process 
 	if (r)
 		return r;
 	r = agent_process_start(control->binary, CONFIG, agent, &ready, err);
+	if (!r)
+		r = agent_process_cpu_ms(*agent, &cpu, err);
 	if (r)
 		return err_prefix(err, r, "adoption");
 	r = agent_process_command(*agent, "status", NULL, &status, NULL, err);
@@ -268,6 +281,8 @@ static int measure_adoption(const struct control *control, struct agent_process 
 	json_decref(status);
 	if (!r)
 		r = report_add(control->report, ROW_ADOPT, ready);
+	if (!r)
+		r = report_add(control->report, ROW_ADOPT_CPU, cpu);
 	return r ? r : add_took(control, *agent, ROW_ADOPT_TOOK, err);
 }
 

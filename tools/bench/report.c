@@ -28,6 +28,7 @@ struct report {
 	struct samples *samples; /* by row */
 	size_t n_rows;
 	json_t *settings;
+	double load; /* of the last minute before the run */
 };
 
 struct report *report_new(const char *bench, const struct report_row *rows, size_t n_rows)
@@ -41,6 +42,8 @@ struct report *report_new(const char *bench, const struct report_row *rows, size
 	report->n_rows = n_rows;
 	report->samples = calloc(n_rows, sizeof(*report->samples));
 	report->settings = json_object();
+	if (getloadavg(&report->load, 1) != 1)
+		report->load = 0;
 	if (report->samples && report->settings)
 		return report;
 	report_free(report);
@@ -109,6 +112,11 @@ static const char *number(double value, char buffer[32])
 
 void report_print(const struct report *report, FILE *out)
 {
+	if (report->load > (double)sysconf(_SC_NPROCESSORS_ONLN) / 2)
+		fprintf(out,
+			"The machine was busy before this began (load %.1f): times say more of it "
+			"than of Sluice.\n\n",
+			report->load);
 	fprintf(out, "%-26s %9s %9s %9s  %-4s %s\n", "", "median", "min", "max", "unit", "target");
 	for (size_t i = 0; i < report->n_rows; i++) {
 		const struct report_row *row = &report->rows[i];
@@ -141,14 +149,14 @@ static json_t *row_json(const struct report_row *row, const struct samples *samp
 			 "help", row->help);
 }
 
-static json_t *host_json(void)
+static json_t *host_json(const struct report *report)
 {
 	struct utsname name;
 
 	if (uname(&name))
 		return json_null();
-	return json_pack("{s:s, s:s, s:I}", "kernel", name.release, "machine", name.machine, "cpus",
-			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
+	return json_pack("{s:s, s:s, s:I, s:f}", "kernel", name.release, "machine", name.machine,
+			 "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "load", report->load);
 }
 
 int report_write_json(const struct report *report, FILE *out)
@@ -164,7 +172,7 @@ int report_write_json(const struct report *report, FILE *out)
 	gmtime_r(&now, &utc);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc);
 	document = json_pack("{s:s, s:s, s:s, s:o, s:O, s:o}", "bench", report->bench, "version",
-			     SLUICE_VERSION, "at", at, "host", host_json(), "settings",
+			     SLUICE_VERSION, "at", at, "host", host_json(report), "settings",
 			     report->settings, "rows", rows);
 	if (!document)
 		return -ENOMEM;

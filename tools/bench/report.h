@@ -5,7 +5,7 @@
  * The JSON is
  *
  *	{"bench": "control", "version": "0.1.0", "at": "2026-01-31T12:00:00Z",
- *	 "host": {"kernel": "6.1.0", "machine": "x86_64", "cpus": 2},
+ *	 "host": {"kernel": "6.1.0", "machine": "x86_64", "cpus": 2, "load": 0.5},
  *	 "settings": {…},
  *	 "rows": [{"name", "unit", "median", "min", "max", "samples": 5,
  *	           "target": 2000 | null, "met": true | false | null, "help"}]}

@@ -147,6 +147,11 @@ int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, 
 	if (!decap)
 		return -ENOMEM;
 	decap->ifindex = ifindex;
+	if (!decap_find(ifindex, ret_prog_id)) { /* a dispatcher would take a second one */
+		*ret_step = DECAP_STEP_BUSY;
+		err = -EEXIST;
+		goto out;
+	}
 	err = decap_open(decap, vip_count);
 	if (err)
 		goto out;

@@ -317,7 +317,9 @@ int cmd_reload(const struct lbctl *lb, const struct lbctl_args *args)
 	if (lb->json) {
 		lbctl_print_json(data);
 	} else {
-		plan_text_print(json_object_get(data, "changes"), true, lb->colour, stdout);
+		/* null: it was applied, and the agent had no memory left to say what it was */
+		if (json_is_object(json_object_get(data, "changes")))
+			plan_text_print(json_object_get(data, "changes"), true, lb->colour, stdout);
 		printf("applied in %.1f ms\n", field_real(data, "took_ms"));
 	}
 	json_decref(data);

@@ -95,7 +95,7 @@ install_packages() {
 			"on another system install the like of: ${PACKAGES[*]}"
 	mapfile -t missing < <(missing_packages)
 	[ "${#missing[@]}" -gt 0 ] || return 0
-	say "installing ${#missing[@]} packages: ${missing[*]}"
+	say "installing by apt: ${missing[*]}"
 	log=$(mktemp /tmp/sluice-apt.XXXXXX)
 	# A package's service (nginx) must not start on this machine: invoke-rc.d(8).
 	if [ ! -e "$POLICY_RC" ]; then
@@ -103,8 +103,10 @@ install_packages() {
 		chmod 755 "$POLICY_RC"
 		POLICY_RC_OURS=1
 	fi
+	# Another apt may be at work (unattended-upgrades); wait for it.
 	if ! { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy \
-		--no-install-recommends "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+		-o DPkg::Lock::Timeout=300 --no-install-recommends "${missing[@]}"; } \
+		>"$log" 2>&1 </dev/null; then
 		remove_policy_rc
 		tail -n 15 "$log" >&2
 		rm -f "$log"
@@ -129,8 +131,10 @@ build_in() {
 	mkdir -p "$dir"
 	log="$dir/build.log"
 	if [ -f "$dir/build.ninja" ]; then
-		# A directory that was moved, or made by another Meson, is not to be trusted.
-		if ! grep -qxF "$ROOT $*" "$dir/sluice-configured" 2>/dev/null; then
+		# One that was configured elsewhere (the tree was moved), or otherwise, is made anew;
+		# one that somebody configured by hand is taken as it is.
+		if [ -f "$dir/sluice-configured" ] &&
+			! grep -qxF "$ROOT $*" "$dir/sluice-configured"; then
 			meson setup --wipe "$dir" "$ROOT" "$@" >"$log" 2>&1 </dev/null ||
 				build_failed "$label: meson setup" "$log"
 		fi

@@ -37,12 +37,11 @@ static __always_inline int lb_service_matches(const struct lb_service *service,
 static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
 					   const struct lb_service **ret_service)
 {
-	const __u32 service_mask = lb_settings.service_mask, bucket_mask = lb_settings.bucket_mask;
 	const __be16 port_be = pkt->ports >> 16;
 	const struct lb_disp_line *line;
 	const struct lb_control *control;
 	struct lb_service *service;
-	__u32 key = 0, bucket, half;
+	__u32 key = 0, bucket, half, mask;
 	__u64 hash;
 
 	control = bpf_map_lookup_elem(&lb_control, &key);
@@ -51,14 +50,16 @@ static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
 	half = -(LB_READ_ONCE(control->active) & 1); /* all ones in the second half */
 
 	hash = lb_service_hash(pkt->dst.w, af == LB_IPV4, port_be, pkt->proto);
-	bucket = lb_service_bucket(hash, bucket_mask) + (half & (bucket_mask + 1));
+	mask = lb_settings.bucket_mask;
+	bucket = lb_service_bucket(hash, mask) + (half & (mask + 1));
 	key = bucket / LB_DISP_PER_LINE;
 	line = bpf_map_lookup_elem(&lb_disp, &key);
 	if (!line)
 		return LB_REASON_TABLE_FAULT;
 
-	key = lb_service_position(hash, line->disp[bucket % LB_DISP_PER_LINE], service_mask) +
-	      (half & (service_mask + 1));
+	mask = lb_settings.service_mask;
+	key = lb_service_position(hash, line->disp[bucket % LB_DISP_PER_LINE], mask) +
+	      (half & (mask + 1));
 	service = bpf_map_lookup_elem(&lb_services, &key);
 	if (!service)
 		return LB_REASON_TABLE_FAULT;

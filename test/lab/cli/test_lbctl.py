@@ -340,6 +340,11 @@ def test_a_reload_without_changes_says_so(agent):
     assert agent.lbctl("reload").stdout.startswith("nothing changed\n")
 
 
+def test_a_reload_whose_changes_are_unknown_does_not_say_that_nothing_changed(agent):
+    agent.answers("reload", {"changes": None, "took_ms": 0.25})
+    assert agent.lbctl("reload").stdout == "applied in 0.2 ms\n"
+
+
 def test_a_plan_shows_each_change_and_what_moves(agent):
     agent.answers("plan", s.plan(
         n_changes=5, node="interfaces eth0 → eth0 eth1",
@@ -409,7 +414,8 @@ def test_colour_is_for_terminals_that_want_it(agent):
     assert "\033" not in on_a_terminal([*args, "--json"])
 
 
-@pytest.mark.parametrize("command", ["backends", "counters", "--json backends", "counters --watch 0.1"])
+@pytest.mark.parametrize("command", ["backends", "counters", "--json backends",
+                                     "counters --watch 0.1"])
 def test_a_reader_that_leaves_gets_no_complaint(agent, command):
     agent.answers("backends", [s.backend(f"10.0.{i >> 8}.{i & 255}") for i in range(20000)])
     agent.answers("counters", {"reasons": [s.reason(f"r{i}") for i in range(3000)]})
