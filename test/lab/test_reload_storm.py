@@ -2,12 +2,14 @@
 """Storms: reloads one on top of the other, an agent that is killed at any moment of them."""
 
 import copy
+import os
 import random
 import time
 
 import pytest
 
 from lablib import config
+from lablib.agent import CtlError
 from lablib.client import UdpStream
 from lablib.site import UDP_PORT
 from lablib.wait import wait_until
@@ -211,6 +213,24 @@ def test_agent_killed_at_any_moment_of_a_reload_is_followed_by_one_that_settles(
     site.agent.reload(BASE)
     site.agent.wait_usable()
     assert mappings(site) == want
+
+
+def test_descriptors_stay_the_same_over_reloads(site):
+    def descriptors():
+        return len(os.listdir(f"/proc/{site.agent.process.pid}/fd"))
+
+    def reloads(n):
+        for i in range(n):
+            doc = variant(lambda d: d["node"].update(seed=1 + i % 2))
+            site.agent.reload(doc if i % 4 < 2 else BASE)
+            site.agent.write(variant(lambda d: d["node"].update(interfaces=["lb0", "missing0"])))
+            with pytest.raises(CtlError):
+                site.agent.reload()
+
+    reloads(4)
+    before = descriptors()
+    reloads(12)
+    assert descriptors() <= before + 2
 
 
 def slow_doc():
