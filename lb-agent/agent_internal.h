@@ -56,7 +56,8 @@ struct agent {
 		time_t at;
 		bool ok;
 		char error[512];
-		double took_ms;
+		double took_ms;	 /* all of it */
+		double check_ms; /* of it: reading and checking the file */
 	} last_reload;
 };
 

@@ -434,6 +434,7 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	skel->rodata->lb_settings.seed = seed;
 	skel->rodata->lb_settings.service_mask = caps->service_lines - 1;
 	skel->rodata->lb_settings.bucket_mask = caps->buckets - 1;
+	dp_unset_attach_type(skel->progs.sluice_balancer);
 	r = set_sizes(skel, caps);
 	if (!r && dp->live)
 		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr, dp->live->map_fd[DP_REASON_CTR]);

@@ -98,6 +98,42 @@ static void describe_foreign(int ifindex, char *buf, size_t len)
 	xdp_multiprog__close(multi);
 }
 
+/* Programs of others behind the dispatcher: all of a device are in one mode, which they have chosen
+ * if they are there. */
+struct others {
+	unsigned int n;
+	enum dataplane_mode mode;
+	char names[96];
+};
+
+static void find_others(int ifindex, uint32_t programs_id, struct others *ret)
+{
+	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct dataplane_attachment all;
+	struct xdp_program *prog = NULL;
+	size_t used = 0;
+
+	*ret = (struct others){0};
+	if (libxdp_get_error(multi))
+		return;
+	describe(multi, &all);
+	ret->mode = all.mode;
+	while (all.dispatcher && (prog = xdp_multiprog__next_prog(prog, multi))) {
+		if (is_ours(prog, programs_id))
+			continue;
+		ret->n++;
+		if (used < sizeof(ret->names))
+			used += snprintf(ret->names + used, sizeof(ret->names) - used, "%s%s",
+					 used ? ", " : "", xdp_program__name(prog));
+	}
+	xdp_multiprog__close(multi);
+}
+
+static const char *mode_name(enum dataplane_mode mode)
+{
+	return mode == DATAPLANE_GENERIC ? "generic" : "native";
+}
+
 int dataplane_query(struct dataplane *dp, const char *ifname,
 		    struct dataplane_attachment *ret_attachment)
 {
@@ -139,6 +175,7 @@ static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode m
 	int r = skel ? bpf_map__reuse_fd(skel->maps.lb_programs, dp->programs_fd) : -ENOMEM;
 
 	if (!r) {
+		dp_unset_attach_type(skel->progs.sluice_root);
 		opts.obj = skel->obj;
 		opts.prog_name = "sluice_root";
 		prog = xdp_program__create(&opts);
@@ -152,40 +189,10 @@ static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode m
 	return r;
 }
 
-static enum xdp_attach_mode xdp_mode_of(enum dataplane_mode mode)
+static int attach_error(const char *ifname, int ifindex, int r, struct err *err)
 {
-	return mode == DATAPLANE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE;
-}
-
-int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mode mode,
-		     struct dataplane_attachment *ret_attachment, struct err *err)
-{
-	int ifindex = (int)if_nametoindex(ifname), r;
-	struct dataplane_attachment before;
 	char foreign[96];
-	bool was_there;
 
-	*ret_attachment = (struct dataplane_attachment){0};
-	if (!ifindex)
-		return err_set(err, -ENODEV, "there is no device %s", ifname);
-	dataplane_query(dp, ifname, ret_attachment);
-	if (ret_attachment->attached && (mode == DATAPLANE_AUTO || mode == ret_attachment->mode))
-		return 0;
-	before = *ret_attachment;
-	if (before.attached) {
-		r = detach(ifindex, dp->programs_id, &was_there);
-		if (r)
-			return err_set(err, r, "%s: changing the XDP mode: %s", ifname,
-				       strerror(-r));
-	}
-	dp_log_clear();
-	r = attach_root(dp, ifindex, xdp_mode_of(mode));
-	if (mode == DATAPLANE_AUTO && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTSUP))
-		r = attach_root(dp, ifindex, XDP_MODE_SKB);
-	/* The kernel holds no two modes at a time, so ours had to go first; it must not stay away.
-	 */
-	if (r && before.attached && !attach_root(dp, ifindex, xdp_mode_of(before.mode)))
-		dataplane_query(dp, ifname, ret_attachment);
 	if (r == -EBUSY || r == -EEXIST) {
 		describe_foreign(ifindex, foreign, sizeof(foreign));
 		return err_set(err, -EBUSY,
@@ -197,9 +204,59 @@ int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mo
 		return err_set(err, r,
 			       "%s: its driver has no native XDP; set xdp_mode to generic or auto",
 			       ifname);
-	if (r)
-		return err_set(err, r, "%s: attaching the XDP program: %s%s%s", ifname,
-			       strerror(-r), *dp_log_last() ? "; " : "", dp_log_last());
+	return err_set(err, r, "%s: attaching the XDP program: %s%s%s", ifname, strerror(-r),
+		       *dp_log_last() ? "; " : "", dp_log_last());
+}
+
+static int attach_in_mode(struct dataplane *dp, int ifindex, enum dataplane_mode mode)
+{
+	int r;
+
+	dp_log_clear();
+	r = attach_root(dp, ifindex, mode == DATAPLANE_GENERIC ? XDP_MODE_SKB : XDP_MODE_NATIVE);
+	if (mode == DATAPLANE_AUTO && (r == -EOPNOTSUPP || r == -EINVAL || r == -ENOTSUP))
+		r = attach_root(dp, ifindex, XDP_MODE_SKB);
+	return r;
+}
+
+int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mode mode,
+		     struct dataplane_attachment *ret_attachment, struct err *err)
+{
+	int ifindex = (int)if_nametoindex(ifname), r;
+	struct dataplane_attachment before;
+	struct others others;
+	bool was_there;
+
+	*ret_attachment = (struct dataplane_attachment){0};
+	if (!ifindex)
+		return err_set(err, -ENODEV, "there is no device %s", ifname);
+	dataplane_query(dp, ifname, &before);
+	*ret_attachment = before;
+	if (before.attached && (mode == DATAPLANE_AUTO || mode == before.mode))
+		return 0;
+	find_others(ifindex, dp->programs_id, &others);
+	if (others.n && mode == DATAPLANE_AUTO)
+		mode = others.mode;
+	if (others.n && mode != others.mode)
+		return err_set(err, -EBUSY,
+			       "%s: other XDP programs (%s) are attached to it in %s mode, which "
+			       "all of a device share; set xdp_mode to %s or auto, or remove them",
+			       ifname, others.names, mode_name(others.mode),
+			       mode_name(others.mode));
+	if (before.attached) {
+		r = detach(ifindex, dp->programs_id, &was_there);
+		if (r)
+			return err_set(err, r, "%s: changing the XDP mode: %s", ifname,
+				       strerror(-r));
+	}
+	r = attach_in_mode(dp, ifindex, mode);
+	if (r) {
+		attach_error(ifname, ifindex, r, err);
+		if (before.attached) /* a refused change leaves the device as it was */
+			attach_in_mode(dp, ifindex, before.mode);
+		dataplane_query(dp, ifname, ret_attachment);
+		return r == -EEXIST ? -EBUSY : r;
+	}
 	dataplane_query(dp, ifname, ret_attachment);
 	if (!ret_attachment->attached)
 		return err_set(err, -EIO, "%s: the XDP program is not there after attaching it",

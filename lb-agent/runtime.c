@@ -78,7 +78,6 @@ struct runtime *runtime_new(const struct lb_config *config, const struct layout 
 		runtime_free(rt);
 		return NULL;
 	}
-	qsort(rt->refs, rt->n_refs, sizeof(*rt->refs), compare_refs);
 	return rt;
 }
 
@@ -93,11 +92,14 @@ void runtime_free(struct runtime *rt)
 	free(rt);
 }
 
-const struct runtime_ref *runtime_find(const struct runtime *rt, const struct lb_addr *address,
+const struct runtime_ref *runtime_find(struct runtime *rt, const struct lb_addr *address,
 				       size_t *ret_n)
 {
 	size_t low = 0, high = rt->n_refs;
 
+	if (!rt->refs_sorted)
+		qsort(rt->refs, rt->n_refs, sizeof(*rt->refs), compare_refs);
+	rt->refs_sorted = true;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 

@@ -51,8 +51,9 @@ struct runtime {
 	const struct lb_config *config;
 	const struct layout *layout;
 	struct runtime_pool *pools;
-	struct runtime_ref *refs; /* every backend by address, sorted */
+	struct runtime_ref *refs; /* every backend; see runtime_find() */
 	size_t n_refs;
+	bool refs_sorted;
 };
 
 struct runtime_ref {
@@ -66,8 +67,9 @@ struct runtime *runtime_new(const struct lb_config *config, const struct layout 
 			    const struct overrides *overrides);
 void runtime_free(struct runtime *rt);
 
-/* The first of `*ret_n` references to backends with this address. */
-const struct runtime_ref *runtime_find(const struct runtime *rt, const struct lb_addr *address,
+/* The first of `*ret_n` references to backends with this address. The first call sorts them: a
+ * change of the configuration need not. */
+const struct runtime_ref *runtime_find(struct runtime *rt, const struct lb_addr *address,
 				       size_t *ret_n);
 struct runtime_backend *runtime_backend(struct runtime *rt, const char *pool,
 					const struct lb_addr *address,

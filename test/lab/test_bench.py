@@ -12,10 +12,10 @@ from lablib import paths
 ROWS = {
     "check", "plan-first", "plan-one-weight", "table", "table-weighted", "first-apply",
     "first-apply-took", "first-apply-usable", "first-apply-settled", "first-apply-cpu", "weight",
-    "drain", "undrain", "reload-one-weight", "reload-one-weight-took", "reload-one-weight-cpu",
-    "reload-same-took", "adopt", "adopt-took", "adopt-cpu", "memory", "memory-own",
-    "memory-mapped", "memory-peak", "map-memory",
-    "small-first-apply", "small-memory-peak", "small-map-memory",
+    "drain", "undrain", "reload-one-weight", "reload-one-weight-apply", "reload-one-weight-trip",
+    "reload-one-weight-cpu", "reload-same", "adopt", "adopt-took", "adopt-cpu", "memory",
+    "memory-own", "memory-mapped", "memory-peak", "map-memory", "small-first-apply",
+    "small-memory-peak", "small-map-memory",
 }
 
 

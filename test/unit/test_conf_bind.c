@@ -189,6 +189,15 @@ Test(conf_bind, rejects_what_is_no_whole_number)
 	}
 }
 
+Test(conf_bind, says_that_port_ranges_come_later)
+{
+	conf_text_says(PORT("1000-2000"),
+		       "5:10: error: port ranges are not supported yet: '1000-2000'\n");
+	conf_text_says(PORT("any"), "5:10: error: port ranges are not supported yet: 'any'\n");
+}
+
+#define SEED(s) WITH_NODE("seed: " s ", interfaces: [eth0]")
+
 Test(conf_bind, rejects_a_seed_of_more_than_64_bits)
 {
 	conf_text_says(SEED("18446744073709551616"),
@@ -479,6 +488,12 @@ Test(conf_bind, rejects_empty_lists_where_one_is_needed)
 Test(conf_bind, takes_a_file_without_pools_and_vips)
 {
 	conf_free(conf_text_good(HEAD "pools: {}\nvips: []\n"));
+}
+
+Test(conf_bind, rejects_another_version)
+{
+	conf_text_says("version: 2\nnode: {interfaces: [e]}\npools: {}\nvips: []\n",
+		       "1:10: error: 'version' must be 1, found 2\n");
 }
 
 Test(conf_bind, rejects_more_backends_than_a_slot_can_number)

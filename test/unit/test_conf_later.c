@@ -4,21 +4,6 @@
  */
 #include "conf_text.h"
 
-Test(conf_later, says_that_port_ranges_come_later)
-{
-	conf_text_says(PORT("1000-2000"),
-		       "5:10: error: port ranges are not supported yet: '1000-2000'\n");
-	conf_text_says(PORT("any"), "5:10: error: port ranges are not supported yet: 'any'\n");
-}
-
-#define SEED(s) WITH_NODE("seed: " s ", interfaces: [eth0]")
-
-Test(conf_later, rejects_another_version)
-{
-	conf_text_says("version: 2\nnode: {interfaces: [e]}\npools: {}\nvips: []\n",
-		       "1:10: error: 'version' must be 1, found 2\n");
-}
-
 #define LATER_VIP(key)                                                                             \
 	{                                                                                          \
 		WITH_VIP("name: v, address: 192.0.2.1, protocol: tcp, port: 80, " VIP_END ", " key \

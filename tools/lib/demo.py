@@ -10,6 +10,7 @@ import argparse
 import collections
 import os
 import re
+import signal
 import sys
 import time
 
@@ -318,12 +319,18 @@ def how_to_play(demo):
     print(f"""
 The lab is left up. Try, as root:
 
-  nsenter --net={lab.client.path} curl -si http://{vip}/     a client's request
-  {lbctl} status                            also: vips, backends, counters, --help
+  # a client's request
+  nsenter --net={lab.client.path} curl -si http://{vip}/
+  # the operator's view; also: vips, backends, counters, --help
+  {lbctl} status
   {lbctl} drain web4 10.77.1.12
-  {agent.config}        the config; then: lbctl … reload
-  nsenter --net={lab.box.path} ip -d link show lb0        the box from inside
-  {lab.dir}/*.log        what every program said
+  # change the config, see what that would do, do it
+  $EDITOR {agent.config}
+  {lbctl} plan {agent.config}
+  {lbctl} reload
+  # the box from inside; what every program said
+  nsenter --net={lab.box.path} ip -d link show lb0
+  tail {lab.dir}/*.log
 
 Remove it: tools/demo --clean""")
 
@@ -339,6 +346,8 @@ def main():
         print(f"removed {len(removed)} namespaces and directories" if removed
               else "nothing to remove")
         return 0
+    # A background job of a script has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     screen = Screen(sys.stdout.isatty() and not args.no_color and not os.environ.get("NO_COLOR"))
     demo = Demo(screen, args.keep)
     try:

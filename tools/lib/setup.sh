@@ -131,8 +131,10 @@ build_in() {
 	mkdir -p "$dir"
 	log="$dir/build.log"
 	if [ -f "$dir/build.ninja" ]; then
-		# A directory that was moved, or made by another Meson, is not to be trusted.
-		if ! grep -qxF "$ROOT $*" "$dir/sluice-configured" 2>/dev/null; then
+		# One that was configured elsewhere (the tree was moved), or otherwise, is made anew;
+		# one that somebody configured by hand is taken as it is.
+		if [ -f "$dir/sluice-configured" ] &&
+			! grep -qxF "$ROOT $*" "$dir/sluice-configured"; then
 			meson setup --wipe "$dir" "$ROOT" "$@" >"$log" 2>&1 </dev/null ||
 				build_failed "$label: meson setup" "$log"
 		fi

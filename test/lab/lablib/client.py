@@ -19,6 +19,7 @@ from .wait import wait_until
 # The kernel sends a lost SYN again after one second (RFC 6298): a request that took longer than
 # this lost a packet on the way, even though it succeeded.
 RETRANSMIT_S = 0.9
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: past rmem_max, which root may
 
 
 @dataclasses.dataclass
@@ -307,7 +308,7 @@ class UdpStream(_Thread):
             for i in range(flows):
                 sock = socket.socket(socket.AF_INET6 if family(address) == 6 else socket.AF_INET,
                                      socket.SOCK_DGRAM)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+                sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
                 sock.bind(("", first_port + i))
                 # Connected: a reply from any address but the VIP's is not delivered.
                 sock.connect(self._to)

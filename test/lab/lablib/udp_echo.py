@@ -9,13 +9,15 @@ import selectors
 import socket
 import sys
 
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h: past rmem_max, which root may
+
 
 def main(name, port, addresses):
     selector = selectors.DefaultSelector()
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         sock.bind((address, int(port)))
         selector.register(sock, selectors.EVENT_READ)
     print("ready", flush=True)
