@@ -108,13 +108,13 @@ struct others {
 
 static void find_others(int ifindex, uint32_t programs_id, struct others *ret)
 {
-	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_multiprog *multi = get_multi(ifindex);
 	struct dataplane_attachment all;
 	struct xdp_program *prog = NULL;
 	size_t used = 0;
 
 	*ret = (struct others){0};
-	if (libxdp_get_error(multi))
+	if (!multi)
 		return;
 	describe(multi, &all);
 	ret->mode = all.mode;
