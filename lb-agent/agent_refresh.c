@@ -27,6 +27,15 @@ void agent_schedule_refresh(struct agent *agent)
 		event_add(agent->refresh, &soon);
 }
 
+/* Whether two lines are the same backend's: by the destinations of their outer headers. */
+static bool same_destination(const struct lb_backend *a, const struct lb_backend *b)
+{
+	if ((a->flags ^ b->flags) & LB_BACKEND_IPV6)
+		return false;
+	return a->flags & LB_BACKEND_IPV6 ? !memcmp(a->outer + 24, b->outer + 24, 16)
+					  : !memcmp(a->outer + 16, b->outer + 16, 4);
+}
+
 void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
 		       struct runtime_backend *backend, const struct lb_backend *current,
 		       struct lb_backend *ret_line)
@@ -37,9 +46,9 @@ void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
 		    (current->flags & LB_BACKEND_USED) && (current->flags & LB_BACKEND_READY);
 
 	runtime_fill_line(backend, nexthop, node, ret_line);
-	/* While a new next hop is being resolved the old one serves: make before break. */
-	if (held && !memcmp(ret_line->outer + 12, current->outer + 12,
-			    ret_line->flags & LB_BACKEND_IPV6 ? 28 : 8)) {
+	/* While a new next hop is being resolved the old one serves, with the source address that
+	 * goes with it: make before break. */
+	if (held && same_destination(ret_line, current)) {
 		uint16_t down = ret_line->flags & LB_BACKEND_DOWN;
 
 		*ret_line = *current;

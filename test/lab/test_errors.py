@@ -213,3 +213,16 @@ def test_damaged_overrides_are_named_and_left_alone(lab):
     assert path in fails(agent)
     with open(path, encoding="utf-8") as f:
         assert "nonsense" in f.read()
+
+
+def test_pin_of_another_kind_is_refused_and_left_alone(lab):
+    agent = Agent(lab, doc()).start(wait_usable=False)
+    agent.stop()
+    programs = os.path.join(agent.pins, "lb_programs")
+    os.rename(programs, programs + "_kept")
+    os.rename(os.path.join(agent.pins, "lb_slots"), programs)
+    assert "not a program array" in fails(agent)
+    os.rename(programs, os.path.join(agent.pins, "lb_slots"))
+    os.rename(programs + "_kept", programs)
+    agent.start(wait_usable=False)
+    assert agent.status()["adopted"] is True

@@ -2,12 +2,14 @@
 """Storms: reloads one on top of the other, an agent that is killed at any moment of them."""
 
 import copy
+import os
 import random
 import time
 
 import pytest
 
 from lablib import config
+from lablib.agent import CtlError
 from lablib.client import UdpStream
 from lablib.site import UDP_PORT
 from lablib.wait import wait_until
@@ -213,6 +215,24 @@ def test_agent_killed_at_any_moment_of_a_reload_is_followed_by_one_that_settles(
     assert mappings(site) == want
 
 
+def test_descriptors_stay_the_same_over_reloads(site):
+    def descriptors():
+        return len(os.listdir(f"/proc/{site.agent.process.pid}/fd"))
+
+    def reloads(n):
+        for i in range(n):
+            doc = variant(lambda d: d["node"].update(seed=1 + i % 2))
+            site.agent.reload(doc if i % 4 < 2 else BASE)
+            site.agent.write(variant(lambda d: d["node"].update(interfaces=["lb0", "missing0"])))
+            with pytest.raises(CtlError):
+                site.agent.reload()
+
+    reloads(4)
+    before = descriptors()
+    reloads(12)
+    assert descriptors() <= before + 2
+
+
 def slow_doc():
     """Takes a while to read."""
     doc = copy.deepcopy(BASE)
@@ -221,25 +241,28 @@ def slow_doc():
 
 
 def storm(site, n=100):
+    """Sends n signals; how long a few reloads may take."""
+    one = site.agent.status()["last_reload"]["took_ms"] / 1000
     for _ in range(n):
         site.agent.sighup()
         time.sleep(0.002)
+    return 0.5 + 5 * one
 
 
 def test_hundred_signals_cost_a_few_reloads(site):
     site.agent.reload(slow_doc())
     before = site.agent.log().count(" applied in ")
-    storm(site)
+    allowed = storm(site)
     done = time.monotonic()
     site.agent.status()
-    assert time.monotonic() - done < 1
+    assert time.monotonic() - done < allowed
     wait_until(lambda: site.agent.log().count(" applied in ") > before, 5, "a reload")
-    assert site.agent.log().count(" applied in ") - before < 30
+    assert site.agent.log().count(" applied in ") - before < 50
 
 
 def test_sigterm_in_a_storm_ends_the_agent_at_once(site):
     site.agent.reload(slow_doc())
-    storm(site)
+    allowed = storm(site)
     begun = time.monotonic()
     assert site.agent.stop() == 0
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < allowed
