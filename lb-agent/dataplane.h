@@ -121,8 +121,9 @@ struct dataplane_attachment {
 
 /*
  * Attaches the root program to a device, or finds it there already (then nothing is done unless the
- * mode is another). -EBUSY: a foreign XDP program holds the device; -EOPNOTSUPP: no native XDP in
- * the driver.
+ * mode is another). Beside programs of others, auto is the mode that they are in. -EBUSY: a foreign
+ * XDP program holds the device, or others are on it in another mode; -EOPNOTSUPP: no native XDP in
+ * the driver. An error leaves the device as it was.
  */
 int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mode mode,
 		     struct dataplane_attachment *ret_attachment, struct err *err);

@@ -60,6 +60,10 @@ uint32_t *dp_prog_map_ids(int prog_fd, uint32_t *ret_n);
 /* Whether a program uses a map. */
 bool dp_prog_has_map(int prog_fd, uint32_t map_id);
 
+struct bpf_program;
+/* To be called before loading, on each program of a tail call. */
+void dp_unset_attach_type(struct bpf_program *program);
+
 /* Collects what libbpf and libxdp print, so that an error can name its cause. */
 void dp_log_install(void);
 void dp_log_clear(void);

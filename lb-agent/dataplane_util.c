@@ -112,3 +112,14 @@ bool dp_prog_has_map(int prog_fd, uint32_t map_id)
 	free(ids);
 	return found;
 }
+
+/*
+ * The kernel wants the programs of a tail call to have the same expected attach type (6.18, and
+ * stable kernels since: "bpf: Enforce expected_attach_type for tailcall compatibility"). libbpf
+ * gives an XDP program BPF_XDP; behind libxdp's dispatcher the root program is an extension, which
+ * has to have none. So neither of the two has one, wherever it runs: XDP does without.
+ */
+void dp_unset_attach_type(struct bpf_program *program)
+{
+	bpf_program__set_expected_attach_type(program, 0);
+}
