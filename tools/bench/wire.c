@@ -291,6 +291,7 @@ static int run_lab(const struct arguments *a, int binary, FILE *json, struct err
 		goto out;
 	result.rows = rows.row;
 	result.n_rows = rows.n;
+	result.wall = wire_lab_by_wall(lab);
 	for (size_t i = 0; i < WIRE_BOXES; i++)
 		result.lacks[i] = wire_lab_lacks(lab, i);
 	r = show(a, &result, json);

@@ -74,6 +74,8 @@ struct wire_lab; /* opaque: wire_lab.c */
 int wire_lab_new(const struct wire_options *options, int binary, struct wire_lab **ret_lab,
 		 struct err *err);
 void wire_lab_free(struct wire_lab *lab);
+/* True: what else the machine did is within the seconds of all samples. */
+bool wire_lab_by_wall(const struct wire_lab *lab);
 /* Why this machine has no such box; NULL: it has. */
 const char *wire_lab_lacks(const struct wire_lab *lab, enum wire_box box);
 
@@ -90,6 +92,7 @@ struct wire_result {
 	const struct wire_row *rows;
 	size_t n_rows;
 	const char *lacks[WIRE_BOXES]; /* why a box is not measured; NULL: it is */
+	bool wall;		       /* as of wire_lab_by_wall() */
 	double load;		       /* of the last minute before the run */
 };
 

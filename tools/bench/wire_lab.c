@@ -305,3 +305,8 @@ const char *wire_lab_lacks(const struct wire_lab *lab, enum wire_box box)
 {
 	return lab->lacks[box];
 }
+
+bool wire_lab_by_wall(const struct wire_lab *lab)
+{
+	return !lab->clock.softirq[0];
+}

@@ -26,7 +26,6 @@ struct ratio {
 	double target; /* 0: none */
 };
 
-/* Only what the issue of the target has in mind: ipip, at the end where the other one sends too. */
 static const struct ratio ratios[] = {
     {"tx", WIRE_BOUNCE, TARGET_CEILING},
     {"nft-dnat", WIRE_NFT, TARGET_NFT},
@@ -105,13 +104,16 @@ static bool ratio_of(const struct wire_result *result, const struct wire_row *ro
 	const struct wire_row *other = find(result, ratio->box, row->path.v6);
 	struct rate own, rate;
 
-	if (!other || row->path.box != WIRE_SLUICE || !rate_of(other, &rate) || !rate_of(row, &own))
+	/* The ceiling is compared too: no box here can be more times as fast than that. */
+	if (!other || other == row || row->path.box > WIRE_SLUICE || row->path.box < WIRE_BOUNCE ||
+	    !rate_of(other, &rate) || !rate_of(row, &own))
 		return false;
 	*ret_ratio = own.median / rate.median;
 	*ret_net = net_ns(result, other) / net_ns(result, row);
 	return true;
 }
 
+/* The targets are for ipip, sent back where it came from as the ceiling does. */
 static double target_of(const struct wire_row *row, const struct ratio *ratio)
 {
 	return row->path.ipip && row->path.end == WIRE_NEAR ? ratio->target : 0;
@@ -164,6 +166,10 @@ void wire_print(const struct wire_result *result, FILE *out)
 			million(rate.max, max), rate.ns, net_ns(result, row),
 			(uintmax_t)total.received, (uintmax_t)(total.offered - total.received));
 	}
+	if (result->wall)
+		fputs(
+		    "\nBy wall time: this kernel does not tell how long a thread waits for a CPU.\n",
+		    out);
 	print_ratios(result, out);
 	for (size_t i = 0; i < WIRE_BOXES; i++)
 		if (result->lacks[i])
@@ -178,11 +184,12 @@ static json_t *row_json(const struct wire_result *result, const struct wire_row 
 
 	rate_of(row, &rate);
 	return json_pack(
-	    "{s:s, s:f, s:f, s:f, s:f, s:o, s:i, s:I, s:I, s:I, s:o, s:I, s:I, s:I, "
+	    "{s:s, s:f, s:f, s:f, s:f, s:o, s:i, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, "
 	    "s:I}",
 	    "path", row->path.name, "pps", rate.median, "min", rate.min, "max", rate.max, "ns",
 	    rate.ns, "net_ns", isnan(net) ? json_null() : json_real(net), "samples", (int)row->n,
-	    "offered", (json_int_t)total.offered, "overrun", (json_int_t)total.overrun, "arrived",
+	    "seconds", total.seconds, "wall_seconds", total.wall_seconds, "offered",
+	    (json_int_t)total.offered, "overrun", (json_int_t)total.overrun, "arrived",
 	    (json_int_t)total.arrived, "balanced",
 	    row->path.box == WIRE_SINK ? json_null() : json_integer((json_int_t)total.balanced),
 	    "received", (json_int_t)total.received, "lost",
