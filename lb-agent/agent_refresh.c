@@ -103,6 +103,7 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 	uint16_t *slots = malloc(where->slot_count * sizeof(*slots));
 	struct dataplane_target target;
 	int r = wanted && slots ? 0 : -ENOMEM;
+	bool rebuild;
 
 	if (r)
 		goto out;
@@ -115,7 +116,9 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 				  &target.backends[where->first_backend + b->local_id], &wanted[i]);
 	}
 	runtime_evaluate(pool);
-	r = runtime_build_slots(pool, agent->config->node.seed, where->slot_count, slots);
+	rebuild = !runtime_slots_current(pool);
+	if (rebuild)
+		r = runtime_build_slots(pool, agent->config->node.seed, where->slot_count, slots);
 	if (r)
 		goto out;
 	for (int lines_of_ready = 1; lines_of_ready >= 0; lines_of_ready--) {
@@ -127,7 +130,7 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 			    memcmp(line, &wanted[i], sizeof(*line)) != 0)
 				dataplane_write_backend(line, &wanted[i]);
 		}
-		if (lines_of_ready)
+		if (lines_of_ready && rebuild)
 			agent_store_slots(&target, where->first_slot, where->slot_count, slots);
 	}
 	pool->dirty = false;

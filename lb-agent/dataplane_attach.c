@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 
 #include "dataplane_internal.h"
 #include "root.skel.h"
+
+#define SKIP_DISPATCHER "LIBXDP_SKIP_DISPATCHER" /* libxdp(3): environment variables */
 
 static bool is_ours(struct xdp_program *prog, uint32_t programs_id)
 {
@@ -167,7 +170,7 @@ static int detach(int ifindex, uint32_t programs_id, bool *ret_was_there)
 	return r;
 }
 
-static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode mode)
+static int attach_once(struct dataplane *dp, int ifindex, enum xdp_attach_mode mode, bool alone)
 {
 	DECLARE_LIBXDP_OPTS(xdp_program_opts, opts);
 	struct root_bpf *skel = root_bpf__open();
@@ -181,18 +184,42 @@ static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode m
 		prog = xdp_program__create(&opts);
 		r = (int)libxdp_get_error(prog);
 	}
+	if (alone)
+		setenv(SKIP_DISPATCHER, "1", 1);
 	if (!r)
 		r = xdp_program__attach(prog, ifindex, mode, 0);
+	if (alone)
+		unsetenv(SKIP_DISPATCHER);
 	if (!libxdp_get_error(prog))
 		xdp_program__close(prog);
 	root_bpf__destroy(skel);
 	return r;
 }
 
-static int attach_error(const char *ifname, int ifindex, int r, struct err *err)
+/*
+ * libxdp falls back by itself where the kernel refuses every extension. But there are kernels that
+ * take its own trial program and then refuse ours: an extension may not change packet data where
+ * the function that it replaces does not (Linux 6.13, and 6.12's stable series), which is so in
+ * the dispatcher of libxdp before 1.5, and a tail call counts as a change. Alone we can be there.
+ */
+static int attach_root(struct dataplane *dp, int ifindex, enum xdp_attach_mode mode)
+{
+	int r = attach_once(dp, ifindex, mode, false);
+
+	return r == -EINVAL ? attach_once(dp, ifindex, mode, true) : r;
+}
+
+static int attach_error(const char *ifname, int ifindex, int r, const struct others *others,
+			struct err *err)
 {
 	char foreign[96];
 
+	if ((r == -EBUSY || r == -EEXIST) && others->n)
+		return err_set(err, -EBUSY,
+			       "%s: other XDP programs (%s) are attached to it, and this kernel "
+			       "refuses to put ours beside them behind this libxdp's dispatcher; "
+			       "remove them or choose another device",
+			       ifname, others->names);
 	if (r == -EBUSY || r == -EEXIST) {
 		describe_foreign(ifindex, foreign, sizeof(foreign));
 		return err_set(err, -EBUSY,
@@ -251,7 +278,7 @@ int dataplane_attach(struct dataplane *dp, const char *ifname, enum dataplane_mo
 	}
 	r = attach_in_mode(dp, ifindex, mode);
 	if (r) {
-		attach_error(ifname, ifindex, r, err);
+		attach_error(ifname, ifindex, r, &others, err);
 		if (before.attached) /* a refused change leaves the device as it was */
 			attach_in_mode(dp, ifindex, before.mode);
 		dataplane_query(dp, ifname, ret_attachment);

@@ -258,7 +258,7 @@ static void rig_put_backends(struct rig *rig)
 void rig_configure(struct rig *rig, const struct rig_config *config)
 {
 	rig->config = *config;
-	rig->poison->bss->poison_reserve = config->reserve;
+	rig->poison->bss->poison_no_headroom = config->no_headroom;
 	rig_put_services(rig);
 	rig_put_backends(rig);
 }
@@ -331,11 +331,6 @@ void rig_run_cut(struct rig *rig, const struct frame *in, size_t len, struct rig
 	rig_compare(&before, &after, len, ret_result);
 	ret_result->action = opts.retval;
 	ret_result->out.len = opts.data_size_out;
-	if (rig->config.reserve) { /* the metadata comes out before the packet */
-		ret_result->out.len -= rig->config.reserve;
-		memmove(ret_result->out.data, ret_result->out.data + rig->config.reserve,
-			ret_result->out.len);
-	}
 }
 
 void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_result)

@@ -33,7 +33,7 @@ struct rig_config {
 	bool backends_outside;
 	uint8_t forward; /* not 0: written as it is, whatever `ipip` says */
 	uint16_t mtu;
-	int reserve; /* bytes of headroom that are not to be had */
+	bool no_headroom; /* the driver left next to none */
 };
 
 struct rig; /* opaque */

@@ -275,7 +275,8 @@ Test(tables, name_an_entry_that_points_outside)
 
 Test(forward, drops_when_the_driver_left_no_headroom)
 {
-	run_to_a_vip(&(struct rig_config){.ipip = true, .reserve = 204}, LB_REASON_NO_HEADROOM);
-	run_to_a_vip(&(struct rig_config){.ipip = true, .outer_v6 = true, .reserve = 204},
+	run_to_a_vip(&(struct rig_config){.ipip = true, .no_headroom = true},
+		     LB_REASON_NO_HEADROOM);
+	run_to_a_vip(&(struct rig_config){.ipip = true, .outer_v6 = true, .no_headroom = true},
 		     LB_REASON_NO_HEADROOM);
 }

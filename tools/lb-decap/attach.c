@@ -26,7 +26,8 @@
 
 #include "decap.skel.h"
 
-#define DECAP_PROGRAM "sluice_decap"
+#define DECAP_PROGRAM	"sluice_decap"
+#define SKIP_DISPATCHER "LIBXDP_SKIP_DISPATCHER" /* libxdp(3): environment variables */
 
 struct decap {
 	struct decap_bpf *skel;
@@ -85,6 +86,15 @@ static int decap_try_mode(struct decap *decap, enum xdp_attach_mode mode)
 	return 0;
 }
 
+/* An object is loaded once, whether that succeeds or not. */
+static void decap_close(struct decap *decap)
+{
+	xdp_program__close(decap->prog);
+	decap_bpf__destroy(decap->skel);
+	decap->prog = NULL;
+	decap->skel = NULL;
+}
+
 static int decap_try_modes(struct decap *decap, enum decap_mode mode)
 {
 	int err;
@@ -94,6 +104,25 @@ static int decap_try_modes(struct decap *decap, enum decap_mode mode)
 	err = decap_try_mode(decap, XDP_MODE_NATIVE);
 	if (err == -EOPNOTSUPP && mode == DECAP_MODE_AUTO)
 		err = decap_try_mode(decap, XDP_MODE_SKB);
+	return err;
+}
+
+/*
+ * There are kernels that take libxdp's trial of its dispatcher and then refuse our program behind
+ * it: an extension may not change packet data where the function that it replaces does not (Linux
+ * 6.13, and 6.12's stable series), which is so in the dispatcher of libxdp before 1.5.
+ */
+static int decap_try_alone(struct decap *decap, enum decap_mode mode, size_t vip_count)
+{
+	int err;
+
+	decap_close(decap);
+	err = decap_open(decap, vip_count);
+	if (err)
+		return err;
+	setenv(SKIP_DISPATCHER, "1", 1);
+	err = decap_try_modes(decap, mode);
+	unsetenv(SKIP_DISPATCHER);
 	return err;
 }
 
@@ -158,6 +187,8 @@ int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, 
 
 	*ret_step = DECAP_STEP_ATTACH;
 	err = decap_try_modes(decap, mode);
+	if (err == -EINVAL)
+		err = decap_try_alone(decap, mode, vip_count);
 	if (err) {
 		if (bpf_xdp_query_id(ifindex, 0, ret_prog_id) == 0 && *ret_prog_id)
 			*ret_step = DECAP_STEP_BUSY;
@@ -193,8 +224,7 @@ int decap_free(struct decap *decap)
 	if (decap->attached)
 		err = xdp_program__detach(decap->prog, decap->ifindex, decap->mode, 0);
 	decap_unpin(decap);
-	xdp_program__close(decap->prog);
-	decap_bpf__destroy(decap->skel);
+	decap_close(decap);
 	free(decap);
 	return err;
 }
