@@ -5,6 +5,7 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,10 @@ static int load(struct agent *agent, json_t **ret_changes, char **ret_diagnostic
 {
 	struct lb_config *config = NULL;
 	struct diag *diag = NULL;
+	double begun = agent_now_ms();
 	int r = conf_load(agent->options.config_path, &config, &diag);
 
+	agent->last_reload.check_ms = agent_now_ms() - begun;
 	if (r) {
 		if (ret_diagnostics && diag)
 			*ret_diagnostics = diag_text(diag);
@@ -51,8 +54,10 @@ int agent_load(struct agent *agent, json_t **ret_changes, char **ret_diagnostics
 	agent->last_reload.took_ms = agent_now_ms() - begun;
 	memcpy(agent->last_reload.error, r ? err->text : "", r ? sizeof(err->text) : 1);
 	if (!r)
-		log_info("%s applied in %.1f ms: %zu VIPs, %zu pools", agent->options.config_path,
-			 agent->last_reload.took_ms, agent->config->n_vips, agent->config->n_pools);
+		log_info("%s applied in %.1f ms (%.1f ms of it to check it): %zu VIPs, %zu pools",
+			 agent->options.config_path, agent->last_reload.took_ms,
+			 agent->last_reload.check_ms, agent->config->n_vips,
+			 agent->config->n_pools);
 	return r;
 }
 
@@ -65,7 +70,16 @@ static void on_stop(evutil_socket_t signal_number, short what, void *ctx)
 	event_base_loopbreak(agent->events);
 }
 
-static void on_reload(evutil_socket_t signal_number, short what, void *ctx)
+/* libevent calls this once for each signal that came while the loop was busy, without a look at
+ * anything else in between: a reload for each would keep SIGTERM, probes and netlink waiting. */
+static void on_sighup(evutil_socket_t signal_number, short what, void *ctx)
+{
+	struct agent *agent = ctx;
+
+	event_active(agent->reload, EV_TIMEOUT, 1);
+}
+
+static void on_reload(evutil_socket_t fd, short what, void *ctx)
 {
 	struct agent *agent = ctx;
 	struct err err;
@@ -109,15 +123,31 @@ static int open_events(struct agent *agent)
 		return -ENOMEM;
 	agent->sigterm = evsignal_new(agent->events, SIGTERM, on_stop, agent);
 	agent->sigint = evsignal_new(agent->events, SIGINT, on_stop, agent);
-	agent->sighup = evsignal_new(agent->events, SIGHUP, on_reload, agent);
+	agent->sighup = evsignal_new(agent->events, SIGHUP, on_sighup, agent);
+	agent->reload = evtimer_new(agent->events, on_reload, agent);
 	agent->refresh = evtimer_new(agent->events, on_refresh, agent);
-	if (!agent->sigterm || !agent->sigint || !agent->sighup || !agent->refresh)
+	if (!agent->sigterm || !agent->sigint || !agent->sighup || !agent->reload ||
+	    !agent->refresh)
 		return -ENOMEM;
 	signal(SIGPIPE, SIG_IGN);
 	return event_add(agent->sigterm, NULL) || event_add(agent->sigint, NULL) ||
 		       event_add(agent->sighup, NULL)
 		   ? -ENOMEM
 		   : 0;
+}
+
+/* What ctl.h says of the codes, in words. */
+static int socket_error(const struct agent_options *options, int r, struct err *err)
+{
+	const char *group = options->socket_group;
+
+	if (r == -ENOENT && group && !getgrnam(group))
+		return err_set(err, r, "there is no group '%s' to use the control socket", group);
+	return err_set(err, r, "control socket %s: %s", options->socket_path,
+		       r == -EADDRINUSE ? "another lb-agent answers there"
+		       : r == -ENOTSOCK ? "something that is not a socket lies there"
+		       : r == -ENOENT	? "the directory above its own is missing"
+					: strerror(-r));
 }
 
 static int open_all(struct agent *agent, struct err *err)
@@ -134,7 +164,8 @@ static int open_all(struct agent *agent, struct err *err)
 	r = dataplane_open(agent->options.bpffs_dir, &agent->dp, err);
 	if (r)
 		return err_prefix(err, r, "data plane at %s", agent->options.bpffs_dir);
-	agent->adopted = dataplane_adopted(agent->dp);
+	/* The predecessor may have switched a moment ago. */
+	agent->adopted = agent->half_busy = dataplane_adopted(agent->dp);
 	r = dataplane_read_layout(agent->dp, &agent->layout, err);
 	if (r)
 		return err_prefix(err, r,
@@ -154,8 +185,7 @@ static int open_all(struct agent *agent, struct err *err)
 	r = ctl_new(agent->events, socket, agent->options.socket_group, agent_command, agent,
 		    &agent->ctl);
 	if (r)
-		return err_set(err, r, "control socket %s: %s", socket,
-			       r == -EADDRINUSE ? "another lb-agent answers there" : strerror(-r));
+		return socket_error(&agent->options, r, err);
 	return 0;
 }
 
@@ -201,7 +231,8 @@ void agent_free(struct agent *agent)
 	free(agent->interfaces);
 	overrides_free(agent->overrides);
 	dataplane_close(agent->dp);
-	struct event *events[] = {agent->sigterm, agent->sigint, agent->sighup, agent->refresh};
+	struct event *events[] = {agent->sigterm, agent->sigint, agent->sighup, agent->reload,
+				  agent->refresh};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i])

@@ -127,6 +127,24 @@ static void set_health(struct apply *apply)
 }
 
 /*
+ * Lines of backends that leave a pool just when it moves to another run: its slots hold their local
+ * ids until they are stored after the switch, and packets go by them.
+ */
+static void take_leaving_lines(const struct apply *apply, const struct layout_pool *before,
+			       const struct layout_pool *where)
+{
+	for (uint32_t id = 0; id < before->backend_cap; id++) {
+		struct lb_backend line;
+
+		if (where->backends[id].state != LAYOUT_ID_QUARANTINE)
+			continue;
+		line = apply->live_lines[before->first_backend + id];
+		line.flags &= (uint16_t)~LB_BACKEND_USED;
+		apply->target.backends[where->first_backend + id] = line;
+	}
+}
+
+/*
  * Lines of one pool in the target: all of a new run (free ones as zeros), else those of new
  * backends. A line in use is left to the refresh after the switch, unless it could not be used so
  * far.
@@ -150,6 +168,8 @@ static int write_new_lines(struct apply *apply, const struct plan_pool *change,
 	}
 	if (fresh)
 		memset(lines, 0, where->backend_cap * sizeof(*lines));
+	if (before && change->new_backend_run && !apply->plan->rebuild)
+		take_leaving_lines(apply, before, where);
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		struct runtime_backend *b = &pool->backends[i];
 		int old_id = index ? layout_index_find(index, n_index, &b->conf->address) : -1;
@@ -296,6 +316,12 @@ static bool destinations_change(const struct apply *apply)
 	return !apply->agent->config;
 }
 
+static void wait_grace(struct agent *agent)
+{
+	dataplane_wait_grace();
+	agent->half_busy = false;
+}
+
 static int prepare(struct apply *apply, struct err *err)
 {
 	struct agent *agent = apply->agent;
@@ -303,11 +329,12 @@ static int prepare(struct apply *apply, struct err *err)
 	int r = 0;
 
 	if (destinations_change(apply)) {
+		/* Where it fails half way, netlink may have the new set already. */
+		apply->destinations_set = true;
 		r = set_destinations(agent, apply->config);
 		if (r)
 			return err_set(err, r, "asking for routes and neighbours: %s",
 				       strerror(-r));
-		apply->destinations_set = true;
 	}
 	if (dataplane_generation(agent->dp)) {
 		dataplane_target(agent->dp, &apply->target);
@@ -343,8 +370,11 @@ static int prepare(struct apply *apply, struct err *err)
 	agent->config = apply->old_config;
 	if (r)
 		return err_set(err, r, "building the slots: %s", strerror(-r));
-	if (tables_change(plan))
+	if (tables_change(plan)) {
+		if (agent->half_busy && !plan->rebuild)
+			wait_grace(agent);
 		r = write_tables(apply, err);
+	}
 	if (!r)
 		r = zero_new_totals(apply);
 	if (r && !*err->text)
@@ -361,6 +391,8 @@ static void undo(struct apply *apply)
 	dataplane_discard(agent->dp);
 	if (apply->destinations_set && agent->config)
 		set_destinations(agent, agent->config);
+	if (apply->destinations_set && !agent->config && !agent->adopted)
+		netlink_set_destinations(agent->netlink, NULL, 0);
 	agent_detach_new(agent, apply->config, apply->interfaces);
 }
 
@@ -386,6 +418,22 @@ static void forget_removed(struct apply *apply)
 	}
 }
 
+/*
+ * Whether packets that run since before the switch must be waited for: those that count at places
+ * whose totals are to be carried on, and those that would add a slot's new content to the first
+ * line of the run where their pool lay before.
+ */
+static bool needs_grace(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_vips; i++)
+		if (plan->vips[i].kind == PLAN_REMOVE)
+			return true;
+	for (size_t i = 0; i < plan->n_pools; i++)
+		if (plan->pools[i].new_backend_run && plan->pools[i].old_index != SIZE_MAX)
+			return true;
+	return plan->n_backend_moves || plan->n_vip_moves;
+}
+
 /* Totals follow their objects, once no packet counts at the old place any more. What a removed VIP
  * had forwarded stays in the box's sum, so that it never goes down. */
 static void carry_totals(struct apply *apply)
@@ -394,13 +442,7 @@ static void carry_totals(struct apply *apply)
 	const struct plan *plan = apply->plan;
 	struct lb_vip_counter vip;
 	struct lb_counter backend;
-	bool removed = false;
 
-	for (size_t i = 0; i < plan->n_vips; i++)
-		removed = removed || plan->vips[i].kind == PLAN_REMOVE;
-	if (!plan->n_backend_moves && !plan->n_vip_moves && !removed)
-		return;
-	dataplane_wait_grace();
 	for (size_t i = 0; i < plan->n_backend_moves; i++)
 		if (!dataplane_read_old_backend(dp, plan->backend_moves[i].from, &backend))
 			dataplane_add_backend_total(dp, plan->backend_moves[i].to, &backend);
@@ -421,15 +463,12 @@ static void carry_totals(struct apply *apply)
 static void finish(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
-	bool first = !agent->config, moved = false;
+	bool first = !agent->config;
 
-	/* A packet that still holds an old service line must not read a slot whose new backend lies
-	 * past the end of the old run. */
-	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
-		if (apply->tables[i] && apply->changes[i]->new_backend_run)
-			moved = true;
-	if (moved)
-		dataplane_wait_grace();
+	agent->half_busy =
+	    !apply->plan->rebuild && (agent->half_busy || tables_change(apply->plan));
+	if (needs_grace(apply->plan))
+		wait_grace(agent);
 	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
 		if (apply->tables[i])
 			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
@@ -475,7 +514,7 @@ int agent_apply(struct agent *agent, struct lb_config *config, json_t **ret_chan
 	*err = (struct err){0};
 	agent->building = true;
 	if (layout_has_quarantine(agent->layout)) {
-		dataplane_wait_grace();
+		wait_grace(agent);
 		layout_reap(agent->layout);
 	}
 	r = plan_make(agent->layout, agent->config, config, &apply.plan);

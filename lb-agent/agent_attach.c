@@ -45,6 +45,21 @@ static void note_attachment(struct agent *agent, struct agent_interface *interfa
 	}
 }
 
+/* A device that is attached stays as it is for "auto"; but whoever takes back "generic" wants to
+ * see native mode tried. */
+static int attach(struct agent *agent, const struct conf_node *node, const char *ifname,
+		  const struct dataplane_attachment *before, struct dataplane_attachment *ret_now,
+		  struct err *err)
+{
+	bool was_forced =
+	    agent->config && agent->config->node.xdp_mode == CONF_XDP_GENERIC && before->attached;
+
+	if (was_forced && node->xdp_mode == CONF_XDP_AUTO &&
+	    !dataplane_attach(agent->dp, ifname, DATAPLANE_NATIVE, ret_now, err))
+		return 0;
+	return dataplane_attach(agent->dp, ifname, mode_of(node), ret_now, err);
+}
+
 int agent_attach_all(struct agent *agent, const struct lb_config *config,
 		     struct agent_interface **ret_interfaces, struct err *err)
 {
@@ -63,8 +78,7 @@ int agent_attach_all(struct agent *agent, const struct lb_config *config,
 		memcpy(interface->name, node->interfaces[i],
 		       strnlen(node->interfaces[i], sizeof(interface->name) - 1));
 		dataplane_query(agent->dp, interface->name, &before);
-		r = dataplane_attach(agent->dp, interface->name, mode_of(node),
-				     &interface->attachment, &why);
+		r = attach(agent, node, interface->name, &before, &interface->attachment, &why);
 		interface->present = r != -ENODEV;
 		if (!r) {
 			if (!before.attached || before.mode != interface->attachment.mode)
@@ -89,6 +103,21 @@ static bool keep_device(void *ctx, const char *ifname)
 	return has_interface(ctx, ifname);
 }
 
+/* Takes a device of the running config back to the mode that it had. */
+static void put_back(struct agent *agent, struct agent_interface *interface)
+{
+	struct dataplane_attachment wanted = interface->attachment, now;
+	struct err err;
+
+	dataplane_query(agent->dp, interface->name, &now);
+	if (!wanted.attached || (now.attached && now.mode == wanted.mode))
+		return;
+	if (dataplane_attach(agent->dp, interface->name, wanted.mode, &interface->attachment, &err))
+		log_error("%s", err.text);
+	else
+		note_attachment(agent, interface);
+}
+
 void agent_detach_new(struct agent *agent, const struct lb_config *config,
 		      const struct agent_interface *interfaces)
 {
@@ -98,6 +127,8 @@ void agent_detach_new(struct agent *agent, const struct lb_config *config,
 		if (interfaces[i].attachment.attached &&
 		    !has_interface(agent->config, interfaces[i].name))
 			dataplane_detach(agent->dp, interfaces[i].name, &ignored);
+	for (size_t i = 0; agent->config && i < agent->config->node.n_interfaces; i++)
+		put_back(agent, &agent->interfaces[i]);
 	if (!agent->config && !agent->adopted)
 		dataplane_detach_others(agent->dp, keep_device, NULL, &ignored);
 }
@@ -115,15 +146,22 @@ void agent_attach_again(struct agent *agent, const char *ifname)
 	for (size_t i = 0; agent->config && i < agent->config->node.n_interfaces; i++) {
 		struct agent_interface *interface = &agent->interfaces[i];
 		struct err err;
+		int r;
 
 		if (strcmp(interface->name, ifname) != 0)
 			continue;
-		interface->present = true;
 		dataplane_query(agent->dp, ifname, &interface->attachment);
-		if (interface->attachment.attached)
+		if (interface->attachment.attached) {
+			interface->present = true;
+			interface->error[0] = '\0';
 			continue;
-		if (dataplane_attach(agent->dp, ifname, mode_of(&agent->config->node),
-				     &interface->attachment, &err)) {
+		}
+		r = dataplane_attach(agent->dp, ifname, mode_of(&agent->config->node),
+				     &interface->attachment, &err);
+		if (r == -ENODEV) /* gone again; the event of that follows */
+			continue;
+		interface->present = true;
+		if (r) {
 			memcpy(interface->error, err.text, sizeof(interface->error) - 1);
 			log_error("%s", err.text);
 			continue;

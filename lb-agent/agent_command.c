@@ -155,8 +155,8 @@ static json_t *command_reload(struct agent *agent, char **ret_error, char **ret_
 		log_error("reload: %s; the running configuration stays", err.text);
 		return refuse(ret_error, "%s; the running configuration stays", err.text);
 	}
-	return json_pack("{s:o, s:f}", "changes", changes ? changes : json_null(), "took_ms",
-			 agent->last_reload.took_ms);
+	return json_pack("{s:o, s:f, s:f}", "changes", changes ? changes : json_null(), "took_ms",
+			 agent->last_reload.took_ms, "check_ms", agent->last_reload.check_ms);
 }
 
 /* The backend that a command names; NULL with an error. */

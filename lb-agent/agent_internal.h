@@ -33,6 +33,7 @@ struct agent {
 	struct agent_options options;
 	struct event_base *events;
 	struct event *sigterm, *sigint, *sighup;
+	struct event *reload;  /* made active by SIGHUP */
 	struct event *refresh; /* runs agent_refresh_dirty() soon */
 	struct dataplane *dp;
 	struct netlink *netlink;
@@ -48,13 +49,15 @@ struct agent {
 
 	bool adopted;		/* a predecessor's data plane was taken over */
 	bool dispatcher_logged; /* the missing dispatcher is logged once */
+	bool half_busy;		/* a packet may still read the tables' half that is not live */
 	bool building;		/* within an apply: events only mark */
 	struct timespec started;
 	struct {
 		time_t at;
 		bool ok;
 		char error[512];
-		double took_ms;
+		double took_ms;	 /* all of it */
+		double check_ms; /* of it: reading and checking the file */
 	} last_reload;
 };
 

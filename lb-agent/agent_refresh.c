@@ -27,6 +27,15 @@ void agent_schedule_refresh(struct agent *agent)
 		event_add(agent->refresh, &soon);
 }
 
+/* Whether two lines are the same backend's: by the destinations of their outer headers. */
+static bool same_destination(const struct lb_backend *a, const struct lb_backend *b)
+{
+	if ((a->flags ^ b->flags) & LB_BACKEND_IPV6)
+		return false;
+	return a->flags & LB_BACKEND_IPV6 ? !memcmp(a->outer + 24, b->outer + 24, 16)
+					  : !memcmp(a->outer + 16, b->outer + 16, 4);
+}
+
 void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
 		       struct runtime_backend *backend, const struct lb_backend *current,
 		       struct lb_backend *ret_line)
@@ -37,9 +46,9 @@ void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
 		    (current->flags & LB_BACKEND_USED) && (current->flags & LB_BACKEND_READY);
 
 	runtime_fill_line(backend, nexthop, node, ret_line);
-	/* While a new next hop is being resolved the old one serves: make before break. */
-	if (held && !memcmp(ret_line->outer + 12, current->outer + 12,
-			    ret_line->flags & LB_BACKEND_IPV6 ? 28 : 8)) {
+	/* While a new next hop is being resolved the old one serves, with the source address that
+	 * goes with it: make before break. */
+	if (held && same_destination(ret_line, current)) {
 		uint16_t down = ret_line->flags & LB_BACKEND_DOWN;
 
 		*ret_line = *current;
@@ -94,6 +103,7 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 	uint16_t *slots = malloc(where->slot_count * sizeof(*slots));
 	struct dataplane_target target;
 	int r = wanted && slots ? 0 : -ENOMEM;
+	bool rebuild;
 
 	if (r)
 		goto out;
@@ -106,7 +116,9 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 				  &target.backends[where->first_backend + b->local_id], &wanted[i]);
 	}
 	runtime_evaluate(pool);
-	r = runtime_build_slots(pool, agent->config->node.seed, where->slot_count, slots);
+	rebuild = !runtime_slots_current(pool);
+	if (rebuild)
+		r = runtime_build_slots(pool, agent->config->node.seed, where->slot_count, slots);
 	if (r)
 		goto out;
 	for (int lines_of_ready = 1; lines_of_ready >= 0; lines_of_ready--) {
@@ -118,7 +130,7 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 			    memcmp(line, &wanted[i], sizeof(*line)) != 0)
 				dataplane_write_backend(line, &wanted[i]);
 		}
-		if (lines_of_ready)
+		if (lines_of_ready && rebuild)
 			agent_store_slots(&target, where->first_slot, where->slot_count, slots);
 	}
 	pool->dirty = false;

@@ -33,9 +33,9 @@ static json_t *last_reload_json(const struct agent *agent)
 
 	gmtime_r(&agent->last_reload.at, &utc);
 	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	return json_pack("{s:s, s:b, s:o, s:f}", "at", at, "ok", agent->last_reload.ok, "error",
-			 text_or_null(agent->last_reload.error), "took_ms",
-			 agent->last_reload.took_ms);
+	return json_pack("{s:s, s:b, s:o, s:f, s:f}", "at", at, "ok", agent->last_reload.ok,
+			 "error", text_or_null(agent->last_reload.error), "took_ms",
+			 agent->last_reload.took_ms, "check_ms", agent->last_reload.check_ms);
 }
 
 json_t *agent_report_status(struct agent *agent)

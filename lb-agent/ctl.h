@@ -14,7 +14,7 @@
  *
  *   status    -> {"version": "0.1.0", "pid": 1, "config_file": "…", "uptime_s": 12.5,
  *                 "last_reload": {"at": "2026-01-31T12:00:00Z", "ok": true, "error": null,
- *                                 "took_ms": 3.2},
+ *                                 "took_ms": 3.2, "check_ms": 1.1},
  *                 "generation": 1, "abi": 1, "adopted": false,
  *                 "interfaces": [{"name": "eth0", "present": true, "attached": true,
  *                                 "mode": "native", "dispatcher": false, "error": null}],
@@ -35,7 +35,7 @@
  *                  "packets", "bytes"}]
  *   counters  -> {"reasons": [{"name", "action": "forward" | "pass" | "drop", "help", "packets",
  *                              "bytes"}]}                     (every reason, zero or not)
- *   reload    -> {"changes": plan, "took_ms": 3.2}
+ *   reload    -> {"changes": plan, "took_ms": 3.2, "check_ms": 1.1}
  *   plan      {"file": name for messages, "text": the YAML} -> plan
  *   drain     {"pool", "address"}            -> the backend as in `backends`
  *   undrain   {"pool", "address"}            -> the same; takes every override of it away

@@ -246,6 +246,16 @@ static int pin_generation(const struct dataplane *dp, const struct dp_generation
 	return r;
 }
 
+/* A map of another kind would write more than a program's id where that is expected. */
+static bool is_program_array(int fd)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	return !bpf_obj_get_info_by_fd(fd, &info, &len) && info.type == BPF_MAP_TYPE_PROG_ARRAY &&
+	       info.max_entries >= LB_PROGRAM_SLOTS;
+}
+
 /* Opens or makes lb_programs. */
 static int open_programs(struct dataplane *dp, struct err *err)
 {
@@ -257,6 +267,8 @@ static int open_programs(struct dataplane *dp, struct err *err)
 		dp->programs_fd = bpf_obj_get(path);
 		if (dp->programs_fd < 0 && errno != ENOENT)
 			return err_set(err, -errno, "%s: %s", path, strerror(errno));
+		if (dp->programs_fd >= 0 && !is_program_array(dp->programs_fd))
+			return err_set(err, -EBADMSG, "%s is not a program array of Sluice", path);
 	}
 	if (dp->programs_fd < 0) {
 		dp->programs_fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, ARRAY_PIN, 4, 4,

@@ -7,10 +7,12 @@
  * device. An instance of the root program is known to be ours by the map that it uses.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -26,15 +28,38 @@ static bool is_ours(struct xdp_program *prog, uint32_t programs_id)
 	return prog && dp_prog_has_map(xdp_program__fd(prog), programs_id);
 }
 
+/*
+ * What libxdp knows of a device. libxdp 1.3 never closes the descriptor by which it looks at the
+ * main program (xdp_multiprog__from_id(); mended later): it is the first that it opens to keep,
+ * hence the lowest that was free, and not the one that the multiprog owns.
+ */
+static struct xdp_multiprog *get_multi(int ifindex)
+{
+	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct xdp_multiprog *multi;
+	struct xdp_program *main_prog;
+
+	if (lowest >= 0)
+		close(lowest);
+	multi = xdp_multiprog__get_from_ifindex(ifindex);
+	if (libxdp_get_error(multi))
+		return NULL;
+	main_prog = xdp_multiprog__main_prog(multi);
+	if (lowest >= 0 && main_prog && lowest != xdp_program__fd(main_prog) &&
+	    dp_prog_id(lowest) == xdp_program__id(main_prog))
+		close(lowest);
+	return multi;
+}
+
 /* Our program on a device, and the multiprog that owns it; NULL: not there. */
 static struct xdp_program *find_ours(int ifindex, uint32_t programs_id,
 				     struct xdp_multiprog **ret_multi)
 {
-	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_multiprog *multi = get_multi(ifindex);
 	struct xdp_program *prog = NULL;
 
 	*ret_multi = NULL;
-	if (libxdp_get_error(multi))
+	if (!multi)
 		return NULL;
 	if (xdp_multiprog__is_legacy(multi)) {
 		prog = xdp_multiprog__main_prog(multi);
@@ -63,11 +88,11 @@ static void describe(struct xdp_multiprog *multi, struct dataplane_attachment *r
 /* The name and id of a program that holds a device alone. */
 static void describe_foreign(int ifindex, char *buf, size_t len)
 {
-	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_multiprog *multi = get_multi(ifindex);
 	struct xdp_program *prog;
 
 	snprintf(buf, len, "another XDP program");
-	if (libxdp_get_error(multi))
+	if (!multi)
 		return;
 	prog = xdp_multiprog__main_prog(multi);
 	if (prog && xdp_multiprog__is_legacy(multi))
@@ -86,13 +111,13 @@ struct others {
 
 static void find_others(int ifindex, uint32_t programs_id, struct others *ret)
 {
-	struct xdp_multiprog *multi = xdp_multiprog__get_from_ifindex(ifindex);
+	struct xdp_multiprog *multi = get_multi(ifindex);
 	struct dataplane_attachment all;
 	struct xdp_program *prog = NULL;
 	size_t used = 0;
 
 	*ret = (struct others){0};
-	if (libxdp_get_error(multi))
+	if (!multi)
 		return;
 	describe(multi, &all);
 	ret->mode = all.mode;

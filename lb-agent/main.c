@@ -93,8 +93,8 @@ static int teardown(const struct agent_options *options)
 		log_info("nothing is pinned at %s; %d neighbour entries removed",
 			 options->bpffs_dir, neighbours);
 	else
-		log_info("detached from %d devices, removed %s and %d neighbour entries", devices,
-			 options->bpffs_dir, neighbours);
+		log_info("detached from %d device%s, removed %s and %d neighbour entries", devices,
+			 devices == 1 ? "" : "s", options->bpffs_dir, neighbours);
 	return 0;
 }
 

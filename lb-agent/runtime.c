@@ -78,7 +78,6 @@ struct runtime *runtime_new(const struct lb_config *config, const struct layout 
 		runtime_free(rt);
 		return NULL;
 	}
-	qsort(rt->refs, rt->n_refs, sizeof(*rt->refs), compare_refs);
 	return rt;
 }
 
@@ -93,11 +92,14 @@ void runtime_free(struct runtime *rt)
 	free(rt);
 }
 
-const struct runtime_ref *runtime_find(const struct runtime *rt, const struct lb_addr *address,
+const struct runtime_ref *runtime_find(struct runtime *rt, const struct lb_addr *address,
 				       size_t *ret_n)
 {
 	size_t low = 0, high = rt->n_refs;
 
+	if (!rt->refs_sorted)
+		qsort(rt->refs, rt->n_refs, sizeof(*rt->refs), compare_refs);
+	rt->refs_sorted = true;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
@@ -145,6 +147,7 @@ void runtime_inherit(struct runtime_pool *pool, const struct runtime_pool *befor
 	pool->n_usable = before->n_usable;
 	pool->all_down = before->all_down;
 	pool->dirty = before->dirty;
+	pool->built = before->built;
 	/* The same backends in the same order: that is what "kept" means. */
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		const struct conf_backend *conf = pool->backends[i].conf;
@@ -208,12 +211,29 @@ int runtime_build_slots(struct runtime_pool *pool, uint64_t seed, uint32_t slot_
 	if (!r) {
 		for (uint32_t i = 0; i < slot_count; i++)
 			count[ret_slots[i] & LB_SLOT_BACKEND]++;
-		for (size_t i = 0; i < n; i++)
-			pool->backends[i].slots = count[pool->backends[i].local_id];
+		for (size_t i = 0; i < n; i++) {
+			struct runtime_backend *b = &pool->backends[i];
+
+			b->slots = count[b->local_id];
+			b->built_weight = b->weight;
+			b->built_usable = b->usable;
+		}
+		pool->built = true;
 	}
 	free(backends);
 	free(count);
 	return r;
+}
+
+bool runtime_slots_current(const struct runtime_pool *pool)
+{
+	for (size_t i = 0; pool->built && i < pool->conf->n_backends; i++) {
+		const struct runtime_backend *b = &pool->backends[i];
+
+		if (b->built_weight != b->weight || b->built_usable != b->usable)
+			return false;
+	}
+	return pool->built;
 }
 
 /* Ones' complement sum of the template as its bytes lie in memory (RFC 1071). */

@@ -36,6 +36,9 @@ struct runtime_backend {
 	bool usable; /* gets slots */
 	enum runtime_why why;
 	uint32_t slots; /* how many it has */
+	/* What the pool's slots were last built from. */
+	uint32_t built_weight;
+	bool built_usable;
 };
 
 struct runtime_pool {
@@ -44,15 +47,17 @@ struct runtime_pool {
 	struct runtime_backend *backends; /* as conf->backends */
 	size_t n_usable;
 	bool all_down; /* none is healthy: when_all_down applies */
-	bool dirty;    /* something changed since its slots were built */
+	bool dirty;    /* something changed since its lines and slots were written */
+	bool built;    /* its slots were built at least once */
 };
 
 struct runtime {
 	const struct lb_config *config;
 	const struct layout *layout;
 	struct runtime_pool *pools;
-	struct runtime_ref *refs; /* every backend by address, sorted */
+	struct runtime_ref *refs; /* every backend; see runtime_find() */
 	size_t n_refs;
+	bool refs_sorted;
 };
 
 struct runtime_ref {
@@ -66,8 +71,9 @@ struct runtime *runtime_new(const struct lb_config *config, const struct layout 
 			    const struct overrides *overrides);
 void runtime_free(struct runtime *rt);
 
-/* The first of `*ret_n` references to backends with this address. */
-const struct runtime_ref *runtime_find(const struct runtime *rt, const struct lb_addr *address,
+/* The first of `*ret_n` references to backends with this address. The first call sorts them: a
+ * change of the configuration need not. */
+const struct runtime_ref *runtime_find(struct runtime *rt, const struct lb_addr *address,
 				       size_t *ret_n);
 struct runtime_backend *runtime_backend(struct runtime *rt, const char *pool,
 					const struct lb_addr *address,
@@ -88,6 +94,10 @@ void runtime_evaluate(struct runtime_pool *pool);
  */
 int runtime_build_slots(struct runtime_pool *pool, uint64_t seed, uint32_t slot_count,
 			uint16_t *ret_slots);
+
+/* Whether runtime_build_slots() would give what it gave last time: the address, the seed and the
+ * slot count are fixed for the life of a struct runtime_pool. */
+bool runtime_slots_current(const struct runtime_pool *pool);
 
 /*
  * The line of a backend. Without a resolved next hop it has USED, the address and no READY.

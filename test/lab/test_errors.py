@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from lablib import bpf, config, paths
-from lablib.agent import Agent
+from lablib.agent import Agent, CtlError
 from lablib.lab import Lab
 from lablib.wait import wait_until
 
@@ -156,3 +156,73 @@ def test_feature_of_a_later_version_is_refused_and_not_ignored(lab, key, text):
     broken = broken + text if text else broken.replace("forward: l2", f"forward: {key}")
     log = fails(Agent(lab, broken))
     assert "not supported yet" in log
+
+def test_first_start_that_fails_leaves_no_neighbour_entry(lab):
+    fails(Agent(lab, doc(interfaces=["lb0", "later0"])))
+    shown = lab.box.run("ip", "-d", "neigh", "show").stdout
+    assert "managed" not in shown and "proto" not in shown
+
+
+def test_group_that_does_not_exist_is_named(lab):
+    agent = Agent(lab, doc())
+    argv = agent.argv
+    agent.argv = lambda *more: argv("--group", "no-such-group", *more)
+    assert "no-such-group" in fails(agent)
+
+
+def test_socket_path_that_is_too_long_is_named(lab):
+    agent = Agent(lab, doc())
+    agent.socket = os.path.join(lab.dir, "s" * 120)
+    log = fails(agent)
+    assert agent.socket in log and "too long" in log
+
+
+def test_paths_with_spaces_are_taken_as_they_are(lab):
+    agent = Agent(lab, doc(), name="an agent with spaces")
+    agent.start()
+    assert agent.status()["config_file"] == agent.config
+    assert agent.reload(doc())["n_changes"] == 0
+
+
+def test_full_state_directory_refuses_an_override_with_the_reason(lab):
+    agent = Agent(lab, doc())
+    lab.box.run("mount", "-t", "tmpfs", "-o", "size=16k", "none", agent.state_dir)
+    try:
+        agent.start()
+        with open(os.path.join(agent.state_dir, "filler"), "wb", buffering=0) as f:
+            with pytest.raises(OSError):
+                while True:
+                    f.write(b"x" * 4096)
+        with pytest.raises(CtlError) as e:
+            agent.lbctl("drain", "web4", "10.77.1.11")
+        assert "No space left on device" in e.value.result.stderr
+        assert agent.backend("web4", "10.77.1.11")["state"] == "active"
+        os.unlink(os.path.join(agent.state_dir, "filler"))
+        agent.lbctl("drain", "web4", "10.77.1.11")
+        assert agent.backend("web4", "10.77.1.11")["state"] == "drain"
+    finally:
+        agent.stop()
+        lab.box.run("umount", agent.state_dir)
+
+
+def test_damaged_overrides_are_named_and_left_alone(lab):
+    agent = Agent(lab, doc())
+    path = os.path.join(agent.state_dir, "overrides.json")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write('{"version": 1, "overrides": [{"pool": "web4", "address": "nonsense"}]}')
+    assert path in fails(agent)
+    with open(path, encoding="utf-8") as f:
+        assert "nonsense" in f.read()
+
+
+def test_pin_of_another_kind_is_refused_and_left_alone(lab):
+    agent = Agent(lab, doc()).start(wait_usable=False)
+    agent.stop()
+    programs = os.path.join(agent.pins, "lb_programs")
+    os.rename(programs, programs + "_kept")
+    os.rename(os.path.join(agent.pins, "lb_slots"), programs)
+    assert "not a program array" in fails(agent)
+    os.rename(programs, os.path.join(agent.pins, "lb_slots"))
+    os.rename(programs + "_kept", programs)
+    agent.start(wait_usable=False)
+    assert agent.status()["adopted"] is True

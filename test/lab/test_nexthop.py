@@ -153,6 +153,31 @@ def test_backend_behind_a_gateway_is_reached_through_it(site):
         backend.ns.ip("addr del 10.78.0.11/32 dev lo", "addr del fd78::11/128 dev lo")
 
 
+def test_old_next_hop_serves_while_a_new_route_with_another_source_is_resolved(site):
+    box, router, backend = site.lab.box, site.lab.router, site.lab.backends[0]
+    doc = copy.deepcopy(BASE)
+    doc["pools"] = {"web4": config.pool(["10.78.0.11"])}
+    doc["vips"] = [v for v in doc["vips"] if v["name"] == "4in4"]
+    backend.ns.ip("addr add 10.78.0.11/32 dev lo")
+    router.ip(f"route add 10.78.0.11 via {backend.v4}")
+    box.ip("addr add 10.77.1.3/24 dev lb0")
+    try:
+        site.agent.reload(doc)
+        site.agent.wait_usable()
+        # Nobody has the gateway's address; the kernel takes seconds to give up.
+        box.ip("route add 10.78.0.11 via 10.77.1.199 src 10.77.1.3")
+        seen = wait_until(lambda: (b := site.agent.backend("web4", "10.78.0.11"))
+                          ["next_hop"]["status"] == "neigh-pending" and b, 5, "a new next hop")
+        assert seen["usable"] is True
+        assert served_by(site, "192.0.2.81", 20) == {"be1"}
+        site.agent.wait_backend("web4", "10.78.0.11", usable=False)
+    finally:
+        for ns in (box, router):
+            ns.run("ip", "route", "del", "10.78.0.11", check=False)
+        box.ip("addr del 10.77.1.3/24 dev lb0")
+        backend.ns.ip("addr del 10.78.0.11/32 dev lo")
+
+
 def test_interface_that_goes_down_is_shown_and_comes_back(site):
     box = site.lab.box
     box.ip("link set lb0 down")

@@ -121,6 +121,27 @@ Test(runtime, says_why_each_backend_is_not_used)
 	cr_expect_eq(pool->n_usable, 0);
 }
 
+Test(runtime, slots_are_built_again_only_where_weights_or_use_changed)
+{
+	runtime_evaluate(pool);
+	cr_expect(!runtime_slots_current(pool), "they were never built");
+	free(build());
+	cr_expect(runtime_slots_current(pool));
+	backend("10.0.0.1")->weight = 99;
+	cr_expect(!runtime_slots_current(pool));
+	free(build());
+	cr_expect(runtime_slots_current(pool));
+	backend("10.0.0.2")->ready = false;
+	runtime_evaluate(pool);
+	cr_expect(!runtime_slots_current(pool));
+	backend("10.0.0.2")->ready = true;
+	runtime_evaluate(pool);
+	cr_expect(runtime_slots_current(pool), "it is back before anything was built");
+	/* A drained one has no slots, but a weight that the table depends on. */
+	backend("10.0.0.3")->weight = 7;
+	cr_expect(!runtime_slots_current(pool));
+}
+
 Test(runtime, slots_go_to_usable_backends_by_weight)
 {
 	uint32_t n = plan->layout->pools[0].slot_count;

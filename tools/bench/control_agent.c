@@ -174,27 +174,31 @@ static int measure_changes(const struct control *control, struct agent_process *
 	return r;
 }
 
-/* `*ret_ms`: the round trip; `*ret_cpu_ms`: the agent's CPU time for it. */
-static int reload(const struct control *control, struct agent_process *agent, json_int_t changes,
-		  enum control_row took, double *ret_ms, double *ret_cpu_ms, struct err *err)
+struct reload_times {
+	double round_trip_ms, took_ms, apply_ms; /* apply: all but the check */
+	double cpu_ms;				 /* the agent's CPU time */
+};
+
+static int reload(struct agent_process *agent, json_int_t changes, struct reload_times *ret_times,
+		  struct err *err)
 {
-	json_t *data = NULL, *n;
 	double before = 0, after = 0;
+	json_t *data = NULL, *n;
 	int r = agent_process_cpu_ms(agent, &before, err);
 
 	if (!r)
-		r = agent_process_command(agent, "reload", NULL, &data, ret_ms, err);
+		r = agent_process_command(agent, "reload", NULL, &data, &ret_times->round_trip_ms,
+					  err);
 	if (!r)
 		r = agent_process_cpu_ms(agent, &after, err);
-	*ret_cpu_ms = after - before;
-
 	n = json_object_get(json_object_get(data, "changes"), "n_changes");
 	if (!r && json_integer_value(n) != changes)
 		r = err_set(err, -EBADMSG, "reload: %lld changes, not %lld",
 			    (long long)json_integer_value(n), (long long)changes);
-	if (!r)
-		r = report_add(control->report, took,
-			       json_number_value(json_object_get(data, "took_ms")));
+	ret_times->cpu_ms = after - before;
+	ret_times->took_ms = json_number_value(json_object_get(data, "took_ms"));
+	ret_times->apply_ms =
+	    ret_times->took_ms - json_number_value(json_object_get(data, "check_ms"));
 	json_decref(data);
 	return r;
 }
@@ -203,18 +207,23 @@ static int measure_reloads(const struct control *control, struct agent_process *
 			   struct err *err)
 {
 	struct genconf size = control->size;
-	double ms = 0, cpu = 0;
-	int r = reload(control, agent, 0, ROW_RELOAD_NONE_TOOK, &ms, &cpu, err);
+	struct reload_times t = {0};
+	int r = reload(agent, 0, &t, err);
 
-	size.changed = size.backends / 2;
-	if (!r)
-		r = control_write_config(&size, CONFIG, err);
-	if (!r)
-		r = reload(control, agent, 1, ROW_RELOAD_ONE_TOOK, &ms, &cpu, err);
 	if (r)
 		return r;
-	report_add(control->report, ROW_RELOAD_ONE_CPU, cpu);
-	return report_add(control->report, ROW_RELOAD_ONE, ms);
+	report_add(control->report, ROW_RELOAD_NONE, t.took_ms);
+	size.changed = size.backends / 2;
+	r = control_write_config(&size, CONFIG, err);
+	if (!r)
+		r = reload(agent, 1, &t, err);
+	if (r)
+		return r;
+	report_add(control->report, ROW_RELOAD_ONE, t.took_ms);
+	report_add(control->report, ROW_RELOAD_ONE_APPLY, t.apply_ms);
+	report_add(control->report, ROW_RELOAD_ONE_TRIP, t.round_trip_ms);
+	report_add(control->report, ROW_RELOAD_ONE_CPU, t.cpu_ms);
+	return 0;
 }
 
 static int status_integer(struct agent_process *agent, const char *key, json_int_t *ret_value,

@@ -125,11 +125,13 @@ void report_print(const struct report *report, FILE *out)
 
 		if (!summarize(&report->samples[i], &stats))
 			continue;
-		fprintf(out, "%-26s %9s %9s %9s  %-4s", row->name, number(stats.median, median),
-			number(stats.min, min), number(stats.max, max), row->unit);
+		fprintf(out, "%-26s %9s %9s %9s  ", row->name, number(stats.median, median),
+			number(stats.min, min), number(stats.max, max));
 		if (row->target > 0)
-			fprintf(out, " ≤ %-6g %s", row->target,
+			fprintf(out, "%-4s ≤ %-6g %s", row->unit, row->target,
 				stats.median <= row->target ? "✓" : "✗");
+		else
+			fputs(row->unit, out);
 		fputc('\n', out);
 	}
 }
