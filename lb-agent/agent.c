@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <net/if.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,9 @@ void agent_on_link(void *ctx, const char *ifname, int ifindex, bool present, boo
 			continue;
 		if (present) {
 			agent_attach_again(agent, ifname);
-		} else if (interface->present) {
+		} else if (interface->present && !if_nametoindex(ifname)) {
+			/* (One made anew under the name may be reported before the old one's end.)
+			 */
 			interface->present = false;
 			interface->attachment = (struct dataplane_attachment){0};
 			snprintf(interface->error, sizeof(interface->error),

@@ -384,38 +384,42 @@ static int prepare(struct apply *apply, struct err *err)
 	return r;
 }
 
+/* Takes USED off the lines that one layout uses and the other does not, in pools that keep their
+ * run. */
+static void forget_lines(struct apply *apply, const struct layout *used, const struct layout *kept)
+{
+	for (size_t i = 0; i < apply->plan->n_pools; i++) {
+		const struct plan_pool *p = &apply->plan->pools[i];
+		const struct layout_pool *from, *to;
+		struct lb_backend *lines;
+		bool is_old = used == apply->agent->layout;
+
+		if (apply->plan->rebuild || p->old_index == SIZE_MAX || p->new_index == SIZE_MAX ||
+		    p->new_backend_run)
+			continue;
+		from = &used->pools[is_old ? p->old_index : p->new_index];
+		to = &kept->pools[is_old ? p->new_index : p->old_index];
+		lines = apply->live_lines + from->first_backend;
+		for (uint32_t id = 0; id < from->backend_cap; id++)
+			if (from->backends[id].state == LAYOUT_ID_USED &&
+			    to->backends[id].state != LAYOUT_ID_USED)
+				__atomic_fetch_and(&lines[id].flags, (uint16_t)~LB_BACKEND_USED,
+						   __ATOMIC_RELEASE);
+	}
+}
+
 static void undo(struct apply *apply)
 {
 	struct agent *agent = apply->agent;
 
 	dataplane_discard(agent->dp);
+	if (apply->live_lines) /* else the next agent would take new backends for the pool's */
+		forget_lines(apply, apply->plan->layout, agent->layout);
 	if (apply->destinations_set && agent->config)
 		set_destinations(agent, agent->config);
 	if (apply->destinations_set && !agent->config && !agent->adopted)
 		netlink_set_destinations(agent->netlink, NULL, 0);
 	agent_detach_new(agent, apply->config, apply->interfaces);
-}
-
-/* Lines of backends that the pool has no more: their slots point elsewhere by now. */
-static void forget_removed(struct apply *apply)
-{
-	for (size_t i = 0; i < apply->plan->n_pools; i++) {
-		const struct plan_pool *p = &apply->plan->pools[i];
-		const struct layout_pool *old, *new;
-		struct lb_backend *lines;
-
-		if (apply->plan->rebuild || p->old_index == SIZE_MAX || p->new_index == SIZE_MAX ||
-		    p->new_backend_run)
-			continue;
-		old = &apply->agent->layout->pools[p->old_index];
-		new = &apply->plan->layout->pools[p->new_index];
-		lines = apply->target.backends + old->first_backend;
-		for (uint32_t id = 0; id < old->backend_cap; id++)
-			if (old->backends[id].state == LAYOUT_ID_USED &&
-			    new->backends[id].state != LAYOUT_ID_USED)
-				__atomic_fetch_and(&lines[id].flags, (uint16_t)~LB_BACKEND_USED,
-						   __ATOMIC_RELEASE);
-	}
 }
 
 /*
@@ -474,7 +478,8 @@ static void finish(struct apply *apply)
 			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
 					  apply->plan->layout->pools[i].slot_count,
 					  apply->tables[i]);
-	forget_removed(apply);
+	/* Lines of backends that are gone: their slots point elsewhere by now. */
+	forget_lines(apply, agent->layout, apply->plan->layout);
 	carry_totals(apply);
 	dataplane_drop_old(agent->dp);
 	agent_detach_unlisted(agent, apply->config);

@@ -6,7 +6,9 @@
  * freplace; elsewhere it attaches ours alone. Which of the two it became is read back from the
  * device. An instance of the root program is known to be ours by the map that it uses.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -21,7 +23,8 @@
 #include "dataplane_internal.h"
 #include "root.skel.h"
 
-#define SKIP_DISPATCHER "LIBXDP_SKIP_DISPATCHER" /* libxdp(3): environment variables */
+#define DISPATCHER_PROGRAMS 10			     /* libxdp: MAX_DISPATCHER_ACTIONS */
+#define SKIP_DISPATCHER	    "LIBXDP_SKIP_DISPATCHER" /* libxdp(3): environment variables */
 
 static bool is_ours(struct xdp_program *prog, uint32_t programs_id)
 {
@@ -302,6 +305,56 @@ int dataplane_detach(struct dataplane *dp, const char *ifname, struct err *err)
 	return r ? err_set(err, r, "%s: detaching the XDP program: %s", ifname, strerror(-r)) : 0;
 }
 
+/* Takes our programs out of a directory of libxdp's, and the directory away if nothing is left. */
+static void remove_pins(const char *dir, uint32_t programs_id)
+{
+	char prog[PATH_MAX], link[PATH_MAX];
+
+	for (int i = 0; i < DISPATCHER_PROGRAMS; i++) {
+		int fd;
+
+		if (snprintf(prog, sizeof(prog), "%s/prog%d-prog", dir, i) >= (int)sizeof(prog) ||
+		    snprintf(link, sizeof(link), "%s/prog%d-link", dir, i) >= (int)sizeof(link))
+			return;
+		fd = bpf_obj_get(prog);
+		if (fd < 0)
+			continue;
+		if (dp_prog_has_map(fd, programs_id)) {
+			unlink(link);
+			unlink(prog);
+		}
+		close(fd);
+	}
+	rmdir(dir);
+}
+
+/*
+ * libxdp pins what is behind a dispatcher under xdp/dispatch-<device>-<dispatcher>, and a device
+ * that is deleted leaves that behind: our program would stay in the kernel for ever. Pins of other
+ * programs are left to their owners.
+ */
+static void remove_dead_pins(uint32_t programs_id)
+{
+	const char *bpffs = getenv("LIBXDP_BPFFS");
+	char base[PATH_MAX / 2], path[PATH_MAX], name[IF_NAMESIZE];
+	unsigned int ifindex, dispatcher;
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(base, sizeof(base), "%s/xdp", bpffs ? bpffs : "/sys/fs/bpf");
+	dir = opendir(base);
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		if (sscanf(entry->d_name, "dispatch-%u-%u", &ifindex, &dispatcher) != 2 ||
+		    if_indextoname(ifindex, name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", base, entry->d_name);
+		remove_pins(path, programs_id);
+	}
+	closedir(dir);
+}
+
 int dp_detach_all(uint32_t programs_id, bool (*keep)(void *ctx, const char *ifname), void *ctx,
 		  struct err *err)
 {
@@ -322,6 +375,7 @@ int dp_detach_all(uint32_t programs_id, bool (*keep)(void *ctx, const char *ifna
 		n += was_there;
 	}
 	if_freenameindex(devices);
+	remove_dead_pins(programs_id);
 	return r ? r : n;
 }
 

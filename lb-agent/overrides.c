@@ -152,6 +152,18 @@ static json_t *to_json(const struct override *items, size_t n)
 	return json_pack("{s:i, s:o}", "version", 1, "overrides", list);
 }
 
+/* So that the new name survives a power loss. The override is in force and in the file already:
+ * where a file system cannot sync a directory, that is no reason to refuse it. */
+static void sync_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)fsync(fd);
+	close(fd);
+}
+
 static int write_file(const struct overrides *o, struct err *err)
 {
 	char path[4096], temp[4096];
@@ -176,6 +188,8 @@ static int write_file(const struct overrides *o, struct err *err)
 		r = -errno;
 	if (r)
 		unlink(temp);
+	else
+		sync_directory(o->dir);
 out:
 	json_decref(root);
 	return r ? err_set(err, r, "cannot write %s: %s; the override is not set", path,

@@ -164,6 +164,8 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 	if (delay < target->health.interval_ms / 4)
 		delay += target->health.interval_ms;
 	arm(target, delay);
+	if (target->run && target->run->is_extended && probe_now_us() < target->run->deadline_us)
+		return; /* this process was late, not the backend */
 	if (target->run) {
 		/* With timeout = interval both are due now; the probe had its time. */
 		char error[PROBE_ERROR_MAX], duration[16];

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -117,14 +118,38 @@ static void on_connected(struct probe_run *run)
 	run->kind->connected(run);
 }
 
-/* What the socket has to say goes before the clock: after a stall of this process both are due. */
+/* What the socket said in time is heard too late only where this process was busy: the backend gets
+ * the time that it lost. Once a probe, so that one ends in any case. */
+static void make_up_for_delay(struct probe_run *run)
+{
+	uint64_t now = probe_now_us();
+
+	if (run->is_extended || now <= run->deadline_us)
+		return;
+	run->is_extended = true;
+	run->deadline_us = now + (uint64_t)run->timeout_ms * 1000;
+}
+
+/* After a stall of this process both the socket and the clock are due. libevent then tells of the
+ * clock alone (timeout_process() takes the event out of the active ones first). */
+static bool is_ready(const struct probe_run *run)
+{
+	struct pollfd fd = {.fd = run->fd, .events = run->waits_to_read ? POLLIN : POLLOUT};
+
+	return poll(&fd, 1, 0) > 0;
+}
+
+/* What the socket has to say goes before the clock. */
 static void on_event(evutil_socket_t fd, short what, void *ctx)
 {
 	struct probe_run *run = ctx;
 
-	if (!(what & (EV_READ | EV_WRITE)))
+	if (!(what & (EV_READ | EV_WRITE)) && !is_ready(run)) {
 		time_out(run);
-	else if (run->is_connected)
+		return;
+	}
+	make_up_for_delay(run);
+	if (run->is_connected)
 		run->kind->ready(run);
 	else
 		on_connected(run);
@@ -140,6 +165,7 @@ void probe_run_wait(struct probe_run *run, short what)
 	};
 
 	/* libevent counts from the time at which it woke up, which may be long ago. */
+	run->waits_to_read = what & EV_READ;
 	event_base_update_cache_time(run->base);
 	event_del(run->event);
 	event_assign(run->event, run->base, run->fd, what, on_event, run);

@@ -44,6 +44,8 @@ struct probe_run {
 	struct event *event;
 	int fd;
 	bool is_connected;
+	bool waits_to_read;
+	bool is_extended; /* its deadline was put off because this process was late */
 	uint32_t timeout_ms;
 	uint64_t started_us, deadline_us; /* CLOCK_MONOTONIC */
 	probe_done done;

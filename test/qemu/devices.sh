@@ -106,11 +106,11 @@ setup on cli ip route replace 10.99.0.0/24 via 10.9.0.1
 setup on cli ip -6 route replace fd99::/64 via fd09::1
 
 echo "# the kernel's tunnels unwrap what Sluice has wrapped"
+TUNNELLED='ip proto 4 or ip proto 41 or ip6 proto 4 or ip6 proto 41'
 through() { # what, VIP, device
 	local before after got
 	before=$(received be14 "$3")
-	got=$(captured "$DIR/tunnel" be14 eth0 'ip proto 4 or ip proto 41 or ip6 proto 4 or ip6 proto 41' \
-		get "$2" 2>&1)
+	got=$(captured "$DIR/tunnel" be14 eth0 "$TUNNELLED" get "$2" 2>&1)
 	after=$(received be14 "$3")
 	expect_equal "$1: served" be14 "$got"
 	expect "$1: by the tunnel device ($before packets, then $after)" \

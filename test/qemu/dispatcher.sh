@@ -153,6 +153,29 @@ expect_text "teardown" 'detached from 1 device' lb_agent --teardown
 expect_no_text "nothing is left on the device" 'prog/xdp' on box ip link show lb0
 expect_no_text "libxdp left no pin" 'dispatch' ls /sys/fs/bpf/xdp
 
+echo "# a device that is deleted under Sluice, and comes back, and is deleted again"
+configure 'lb0, lb1'
+start_agent
+setup all_usable
+again() {
+	on box ip link del lb1
+	on box ip link add lb1 type veth peer name lb1p
+	on box ip link set lb1 up
+	on box ip link set lb1p up
+	for _ in $(seq 50); do programs lb1 | grep -q sluice_root && return 0; sleep 0.1; done
+	return 1
+}
+expect "it is attached to anew" again
+expect "reload" reload
+expect_equal "a reload leaves pins of the two devices only" 2 \
+	"$(ls /sys/fs/bpf/xdp | grep -c dispatch)"
+on box ip link del lb1
+stop_agent
+expect_text "teardown" 'detached from 1 device' lb_agent --teardown
+expect_no_text "no pin of the deleted device stays" 'dispatch' ls /sys/fs/bpf/xdp
+expect_no_text "nor the program" sluice_root bpftool prog
+configure lb0
+
 echo "# a program that libxdp did not load"
 expect "ip link loads one" on box ip link set dev lb0 xdp obj "$BEHIND" sec xdp
 lb_agent --config "$DIR/config.yaml" --socket "$SOCKET" >"$DIR/refused.log" 2>&1

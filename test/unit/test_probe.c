@@ -3,6 +3,10 @@
  * test_probe.c - real probes over the loopback device, against servers that behave and servers that
  * do not, all on one event loop.
  */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include "probe_servers.h"
 
 TestSuite(probe, .init = setup, .fini = teardown, .timeout = 60);
@@ -292,6 +296,64 @@ Test(probe, a_lack_of_own_descriptors_is_not_the_backends_failure)
 	cr_assert_eq(status_of(&t)->health.state, HEALTH_UNKNOWN);
 	cr_assert_eq(status_of(&t)->ok + status_of(&t)->failed, 0);
 	await(&t, HEALTH_UP);
+}
+
+static void hold_up(evutil_socket_t fd, short what, void *ctx)
+{
+	usleep(1000 * *(unsigned *)ctx);
+}
+
+/* A server with a loop of its own; the kernel ends it with this process. */
+static void serve_apart(int listener)
+{
+	static const char answer_text[] = "HTTP/1.1 200 OK\r\n\r\n";
+	char request[1024];
+	int fd;
+
+	if (fork())
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fcntl(listener, F_SETFL, 0);
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		if (recv(fd, request, sizeof(request), 0) > 0)
+			send(fd, answer_text, strlen(answer_text), MSG_NOSIGNAL);
+		close(fd);
+	}
+	_exit(0);
+}
+
+/* The loop is busy from just after a probe's connect() to beyond its deadline, as a large reload
+ * keeps it: the first hold-up makes the probe's timer and the second hold-up due together. */
+Test(probe, a_loop_that_is_busy_beyond_the_deadline_is_not_the_backends_failure)
+{
+	struct server server = {.behaviour = NO_ACCEPT};
+	unsigned first_ms = 40, second_ms = 150;
+	struct event *first = evtimer_new(base, hold_up, &first_ms);
+	struct event *second = evtimer_new(base, hold_up, &second_ms);
+	struct timeval tv = {0};
+	struct probe_target t;
+	char error[80] = "";
+	uint64_t due;
+
+	serve(&server, "127.0.0.1", 64);
+	serve_apart(server.fd);
+	t = target("127.0.0.1", server.port, CONF_HEALTH_HTTP);
+	t.health.interval_ms = 400;
+	probe_one(&t, HEALTH_UP);
+	due = status_of(&t)->last_ms - status_of(&t)->last_duration_us / 1000 + 400;
+	tv.tv_usec = (suseconds_t)(due - now_ms() - 20) * 1000;
+	event_add(first, &tv);
+	tv.tv_usec += 35000;
+	event_add(second, &tv);
+	for (uint64_t end = now_ms() + WAIT_MS; status_of(&t)->ok < 3 && now_ms() < end;) {
+		spin(10);
+		if (status_of(&t)->last_error[0])
+			snprintf(error, sizeof(error), "%s", status_of(&t)->last_error);
+	}
+	event_free(first);
+	event_free(second);
+	cr_assert_geq(status_of(&t)->ok, 3);
+	cr_assert_eq(status_of(&t)->failed, 0, "%s", error);
 }
 
 Test(probe, an_unreachable_backend_fails_at_once)
