@@ -74,8 +74,9 @@ def test_ratios_are_those_of_the_rows(result, rows):
     ratio = found["wire-ipip-v4", "tx"]
     assert ratio["target"] == 0.85
     assert ratio["met"] is (ratio["ratio"] >= 0.85)
-    assert ratio["ratio"] == pytest.approx(
-        rows["wire-ipip-v4"]["pps"] / rows["wire-tx-v4"]["pps"], rel=0.001)
+    own, other = rows["wire-ipip-v4"], rows["wire-tx-v4"]
+    assert own["min"] / other["max"] <= ratio["ratio"] * 1.001
+    assert ratio["ratio"] <= own["max"] / other["min"] * 1.001
     assert found["wire-ipip-v6", "nft-dnat"]["target"] == 8
     assert {path for path, _ in found} == OURS
 

@@ -31,12 +31,12 @@ static const char usage[] =
     "      --size BYTES   length of a frame without its FCS, 64 to 1514 (default 64)\n"
     "      --vips N       VIPs that the flows go to (default 100)\n"
     "      --backends N   backends of each pool (default 100)\n"
-    "      --seconds S    seconds for each path in each round (default 1)\n"
-    "      --rounds N     rounds; the paths take turns in each (default 5)\n"
+    "      --seconds S    seconds for each path in each round (default 0.3)\n"
+    "      --rounds N     rounds; the paths take turns in each (default 15)\n"
     "      --family 4|6   only this one\n"
     "      --forward l2|ipip\n"
     "                     only this one\n"
-    "      --quick        0.3 seconds and three rounds, unless given\n"
+    "      --quick        0.2 seconds and three rounds, unless given\n"
     "      --agent PATH   the lb-agent to measure (default the one built or installed with this)\n"
     "      --json [FILE]  write the results to FILE; without one, to standard output in place of\n"
     "                     the table\n"
@@ -125,7 +125,7 @@ static int read_option(int c, int argc, char **argv, struct arguments *a)
 	case OPT_SECONDS:
 		return seconds_option(&o->seconds);
 	case OPT_ROUNDS:
-		return number_option("rounds", 1, 1000, &o->rounds);
+		return number_option("rounds", 1, WIRE_ROUNDS_MAX, &o->rounds);
 	case OPT_FAMILY:
 		return choice_option("family", "4", &o->v4, "6", &o->v6);
 	case OPT_FORWARD:
@@ -168,9 +168,9 @@ static int read_options(int argc, char **argv, struct arguments *a)
 		return BENCH_USAGE;
 	}
 	if (!o->rounds)
-		o->rounds = a->quick ? 3 : 5;
+		o->rounds = a->quick ? 3 : 15;
 	if (!o->seconds)
-		o->seconds = a->quick ? 0.3 : 1;
+		o->seconds = a->quick ? 0.2 : 0.3;
 	return -1;
 }
 

@@ -20,6 +20,8 @@
 #include "base/err.h"
 #include "wire_abi.h"
 
+#define WIRE_ROUNDS_MAX 1000
+
 enum wire_box {
 	WIRE_SINK,   /* counts and drops: what the generator and the pair cost */
 	WIRE_BOUNCE, /* swaps the MACs and XDP_TX: the ceiling */

@@ -5,7 +5,6 @@
 #include "wire.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -40,22 +39,33 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool rate_of(const struct wire_row *row, struct rate *ret_rate)
+static double median_of(double *values, size_t n)
 {
-	double *values = calloc(row->n + 1, sizeof(*values));
+	qsort(values, n, sizeof(*values), compare);
+	return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
 
-	*ret_rate = (struct rate){0};
-	for (size_t i = 0; values && i < row->n; i++)
-		values[i] = (double)row->samples[i].received / row->samples[i].seconds;
-	if (values && row->n) {
-		qsort(values, row->n, sizeof(*values), compare);
-		ret_rate->median = (values[(row->n - 1) / 2] + values[row->n / 2]) / 2;
-		ret_rate->min = values[0];
-		ret_rate->max = values[row->n - 1];
-		ret_rate->ns = 1e9 / ret_rate->median;
-	}
-	free(values);
-	return ret_rate->median > 0;
+/* Of one round, for each packet received. */
+static double ns_of(const struct wire_row *row, size_t round)
+{
+	const struct wire_sample *s = &row->samples[round];
+
+	return s->seconds * 1e9 / (double)s->received;
+}
+
+/* Every round of every row received something: wire_check(). */
+static struct rate rate_of(const struct wire_row *row)
+{
+	double values[WIRE_ROUNDS_MAX];
+	struct rate rate;
+
+	for (size_t i = 0; i < row->n; i++)
+		values[i] = 1e9 / ns_of(row, i);
+	rate.median = median_of(values, row->n);
+	rate.min = values[0];
+	rate.max = values[row->n - 1];
+	rate.ns = 1e9 / rate.median;
+	return rate;
 }
 
 static struct wire_sample total_of(const struct wire_row *row)
@@ -86,30 +96,39 @@ static const struct wire_row *find(const struct wire_result *result, enum wire_b
 	return NULL;
 }
 
-/* What a packet costs beyond generator, first pair and a drop. NAN: that was not measured. */
+/*
+ * What a packet costs beyond generator, first pair and a drop. Differences and ratios are taken
+ * within a round, for the machine drifts from one to the next, and their median is shown.
+ */
 static double net_ns(const struct wire_result *result, const struct wire_row *row)
 {
 	const struct wire_row *sink = find(result, WIRE_SINK, row->path.v6);
-	struct rate own, base;
+	double values[WIRE_ROUNDS_MAX];
 
-	if (!sink || !rate_of(sink, &base) || !rate_of(row, &own))
-		return NAN;
-	return own.ns - base.ns;
+	for (size_t i = 0; i < row->n; i++)
+		values[i] = ns_of(row, i) - ns_of(sink, i);
+	return median_of(values, row->n);
 }
 
-/* How many times as fast as `ratio` says; false: one of both was not measured. */
+/* How many times as fast, in all and net; false: there is nothing to compare. */
 static bool ratio_of(const struct wire_result *result, const struct wire_row *row,
 		     const struct ratio *ratio, double *ret_ratio, double *ret_net)
 {
+	const struct wire_row *sink = find(result, WIRE_SINK, row->path.v6);
 	const struct wire_row *other = find(result, ratio->box, row->path.v6);
-	struct rate own, rate;
+	double values[WIRE_ROUNDS_MAX], net[WIRE_ROUNDS_MAX];
 
 	/* The ceiling is compared too: no box here can be more times as fast than that. */
-	if (!other || other == row || row->path.box > WIRE_SLUICE || row->path.box < WIRE_BOUNCE ||
-	    !rate_of(other, &rate) || !rate_of(row, &own))
+	if (!other || other == row || row->path.box > WIRE_SLUICE || row->path.box < WIRE_BOUNCE)
 		return false;
-	*ret_ratio = own.median / rate.median;
-	*ret_net = net_ns(result, other) / net_ns(result, row);
+	for (size_t i = 0; i < row->n; i++) {
+		double own_ns = ns_of(row, i), other_ns = ns_of(other, i), base = ns_of(sink, i);
+
+		values[i] = other_ns / own_ns;
+		net[i] = (other_ns - base) / (own_ns - base);
+	}
+	*ret_ratio = median_of(values, row->n);
+	*ret_net = median_of(net, row->n);
 	return true;
 }
 
@@ -157,10 +176,8 @@ void wire_print(const struct wire_result *result, FILE *out)
 		const struct wire_row *row = &result->rows[i];
 		struct wire_sample total = total_of(row);
 		char median[16], min[16], max[16];
-		struct rate rate;
+		struct rate rate = rate_of(row);
 
-		if (!rate_of(row, &rate))
-			continue;
 		fprintf(out, "%-26s %7s %7s %7s %7.0f %7.0f %10ju %9ju\n", row->path.name,
 			million(rate.median, median), million(rate.min, min),
 			million(rate.max, max), rate.ns, net_ns(result, row),
@@ -179,18 +196,15 @@ void wire_print(const struct wire_result *result, FILE *out)
 static json_t *row_json(const struct wire_result *result, const struct wire_row *row)
 {
 	struct wire_sample total = total_of(row);
-	double net = net_ns(result, row);
-	struct rate rate;
+	struct rate rate = rate_of(row);
 
-	rate_of(row, &rate);
 	return json_pack(
 	    "{s:s, s:f, s:f, s:f, s:f, s:o, s:i, s:f, s:f, s:I, s:I, s:I, s:o, s:I, s:I, s:I, "
 	    "s:I}",
 	    "path", row->path.name, "pps", rate.median, "min", rate.min, "max", rate.max, "ns",
-	    rate.ns, "net_ns", isnan(net) ? json_null() : json_real(net), "samples", (int)row->n,
-	    "seconds", total.seconds, "wall_seconds", total.wall_seconds, "offered",
-	    (json_int_t)total.offered, "overrun", (json_int_t)total.overrun, "arrived",
-	    (json_int_t)total.arrived, "balanced",
+	    rate.ns, "net_ns", json_real(net_ns(result, row)), "samples", (int)row->n, "seconds",
+	    total.seconds, "wall_seconds", total.wall_seconds, "offered", (json_int_t)total.offered,
+	    "overrun", (json_int_t)total.overrun, "arrived", (json_int_t)total.arrived, "balanced",
 	    row->path.box == WIRE_SINK ? json_null() : json_integer((json_int_t)total.balanced),
 	    "received", (json_int_t)total.received, "lost",
 	    (json_int_t)(total.offered - total.received), "send_errors",
