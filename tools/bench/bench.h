@@ -24,6 +24,7 @@ struct bench_command {
 };
 
 extern const struct bench_command bench_control;
+extern const struct bench_command bench_xdp;
 
 /* CLOCK_MONOTONIC, milliseconds. */
 double bench_now_ms(void);

@@ -9,6 +9,7 @@
 
 static const struct bench_command *const commands[] = {
     &bench_control,
+    &bench_xdp,
 };
 
 static void usage(FILE *out)
