@@ -55,7 +55,7 @@ static __always_inline int wrap(struct xdp_md *ctx, const int v6)
 	asm volatile("" : "+r"(len));
 	off = (int)len - (int)w->frame_len;
 	w->left = left - 1;
-	if (left == w->first)
+	if (left == w->timed)
 		w->begun = bpf_ktime_get_ns();
 	else if (left == 1)
 		w->ended = bpf_ktime_get_ns();

@@ -14,12 +14,12 @@
 #include "xdp_result.h"
 
 #define ROUNDS	       41u
-#define ROUNDS_QUICK   15u
+#define ROUNDS_QUICK   9u
 #define ROUNDS_MAX     100000u
 #define REPEAT	       20000u /* about 2 ms: most samples are not interrupted */
 #define WARM	       2000u
 #define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
-#define ROWS_A_SAMPLE  6u     /* rows between two samples of the reference programs */
+#define ROWS_A_SAMPLE  8u     /* rows between two samples of the reference programs */
 #define REFERENCES_MAX 64u
 
 static const char usage[] =
@@ -29,7 +29,7 @@ static const char usage[] =
     "no device is touched and nothing is pinned.\n"
     "\n"
     "      --rounds N       rounds (default 41)\n"
-    "      --quick          15 rounds, and fewer rows of large configurations\n"
+    "      --quick          9 rounds, and fewer rows of large configurations\n"
     "      --path PATTERN   only rows whose name matches, as in 'v4-*' (glob(7))\n"
     "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
     "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"

@@ -109,14 +109,14 @@ enum xdp_reference {
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err);
 void xdp_bench_close(struct xdp_bench *bench);
 
-/* One measurement of `repeat` iterations after `warm` that are not timed. The first packets of a
- * row go on where its last ones ended. -EBADMSG: it took another way than the row's, as `err` says.
+/* One measurement of `timed` (at least 2) iterations after `warm` others. A row's first packets go
+ * on where its last ones ended. -EBADMSG: it took another way than the row's, as `err` says.
  */
-int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t repeat,
+int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
 		  double *ret_ns, struct err *err);
 /* The same of a reference program, behind the wrapper of a family. */
 int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
-			uint32_t warm, uint32_t repeat, double *ret_ns, struct err *err);
+			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err);
 
 /* What the kernel tells of a program. */
 struct xdp_program {

@@ -88,33 +88,32 @@ static int set_target(struct xdp_bench *bench, int fd, struct err *err)
 }
 
 /*
- * TEST_RUN's average is cut to whole nanoseconds, which is a tenth of the floor. The stamps are
- * exact, but TEST_RUN leaves out the time in which it let other tasks run and they do not: they
- * are believed where both agree.
+ * TEST_RUN's average is cut to whole nanoseconds, which is a tenth of the floor, and includes the
+ * packets that only warm the caches. The stamps are exact, but TEST_RUN leaves out the time in
+ * which it let other tasks run and they do not: then its average is taken.
  */
 static double exact_ns(const struct xdp_wrapper *wrapper, uint32_t duration)
 {
-	const double stamped = wrapper->first > 1 ? (double)(wrapper->ended - wrapper->begun) /
-							(double)(wrapper->first - 1)
-						  : 0;
+	const double stamped = (double)(wrapper->ended - wrapper->begun) / (wrapper->timed - 1.0);
 
-	return stamped >= duration - 1.0 && stamped < duration + 2.0 ? stamped : duration + 0.5;
+	return stamped < duration * 1.2 + 1 ? stamped : duration + 0.5;
 }
 
 /* `*wrapper` goes in, and comes out as the last packet left it. */
 static int test_run(struct xdp_bench *bench, int af, const uint8_t *frame,
-		    struct xdp_wrapper *wrapper, uint32_t repeat, struct outcome *ret,
+		    struct xdp_wrapper *wrapper, uint32_t warm, uint32_t timed, struct outcome *ret,
 		    struct err *err)
 {
 	volatile struct xdp_wrapper *live = &bench->skel->bss->bench_wrapper;
 	uint8_t out[2 * XDP_PACKET_MAX];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = wrapper->frame_len,
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = (int)repeat);
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = (int)(warm + timed));
 	int fd = bpf_program__fd(af == 4 ? bench->skel->progs.bench_wrap_v4
 					 : bench->skel->progs.bench_wrap_v6);
 
 	wrapper->moved = wrapper->failed = 0;
-	wrapper->left = wrapper->first = repeat;
+	wrapper->left = warm + timed;
+	wrapper->timed = timed;
 	wrapper->begun = wrapper->ended = 0;
 	*live = *wrapper;
 	if (bpf_prog_test_run_opts(fd, &opts))
@@ -224,17 +223,15 @@ static size_t expected_growth(const struct xdp_row *row)
 	return row->config.outer_af == 4 ? 20 : 40;
 }
 
-static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t repeat,
+static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
 		   double *ret_ns, struct err *err)
 {
-	const uint32_t times[] = {warm, repeat};
+	const uint16_t port = row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT;
+	struct outcome outcome = {0};
 	uint8_t frame[XDP_PACKET_MAX];
 	struct xdp_wrapper wrapper;
-	struct outcome outcome;
-	size_t len = xdp_packet_write(
-	    row->config.af, row->config.proto, row->syn,
-	    row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT, frame);
-	int r = 0;
+	size_t len = xdp_packet_write(row->config.af, row->config.proto, row->syn, port, frame);
+	int r;
 
 	xdp_packet_wrapper(row->config.af, frame, len, &wrapper);
 	wrapper.vips = (uint32_t)row->config.vips;
@@ -245,24 +242,20 @@ static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, 
 		wrapper.flow_mul = RANDOM_MUL;
 		wrapper.flow_add = RANDOM_ADD;
 	}
-	for (size_t i = 0; i < 2 && !r; i++) {
-		if (!times[i])
-			continue;
-		r = test_run(bench, row->config.af, frame, &wrapper, times[i], &outcome, err);
-		if (!r)
-			r = check_outcome(&outcome, expected_action(row), len, expected_growth(row),
-					  times[i], err);
-	}
+	r = test_run(bench, row->config.af, frame, &wrapper, warm, timed, &outcome, err);
+	if (!r)
+		r = check_outcome(&outcome, expected_action(row), len, expected_growth(row),
+				  warm + timed, err);
 	row->next_vip = wrapper.vip;
 	row->next_flow = wrapper.flow;
 	*ret_ns = outcome.ns;
 	return r;
 }
 
-int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t repeat,
+int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
 		  double *ret_ns, struct err *err)
 {
-	const uint64_t n = (uint64_t)warm + repeat;
+	const uint64_t n = (uint64_t)warm + timed;
 	struct xdp_counts was = {0}, is = {0};
 	uint8_t frame[XDP_PACKET_MAX];
 	size_t len = xdp_packet_write(row->config.af, row->config.proto, row->syn, XDP_PORT, frame);
@@ -274,7 +267,7 @@ int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, u
 	if (r)
 		goto out;
 	/* The counters say best what happened to a packet that came out wrong. */
-	run = run_row(bench, row, warm, repeat, ret_ns, err);
+	run = run_row(bench, row, warm, timed, ret_ns, err);
 	if (run && run != -EBADMSG) {
 		r = run;
 		goto out;
@@ -310,15 +303,14 @@ static int read_floor_counter(const struct xdp_bench *bench, uint64_t *ret_count
 }
 
 int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
-			uint32_t warm, uint32_t repeat, double *ret_ns, struct err *err)
+			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err)
 {
 	const bool floor = reference == XDP_FLOOR;
 	struct bpf_program *program =
 	    floor ? bench->skel->progs.bench_floor : bench->skel->progs.bench_empty;
-	const uint32_t times[] = {warm, repeat};
 	uint8_t frame[XDP_PACKET_MAX];
 	size_t len = xdp_packet_write(af, 6, false, XDP_PORT, frame);
-	uint64_t was, is, n = (uint64_t)warm + repeat;
+	uint64_t was, is, n = (uint64_t)warm + timed;
 	struct xdp_wrapper wrapper;
 	struct outcome outcome = {0};
 	int r = set_target(bench, bpf_program__fd(program), err);
@@ -326,14 +318,11 @@ int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, i
 	if (!r)
 		r = read_floor_counter(bench, &was, err);
 	xdp_packet_wrapper(af, frame, len, &wrapper);
-	for (size_t i = 0; i < 2 && !r; i++) {
-		if (!times[i])
-			continue;
-		r = test_run(bench, af, frame, &wrapper, times[i], &outcome, err);
-		if (!r)
-			r = check_outcome(&outcome, XDP_TX, len, floor ? XDP_FLOOR_HEADER : 0,
-					  times[i], err);
-	}
+	if (!r)
+		r = test_run(bench, af, frame, &wrapper, warm, timed, &outcome, err);
+	if (!r)
+		r = check_outcome(&outcome, XDP_TX, len, floor ? XDP_FLOOR_HEADER : 0, warm + timed,
+				  err);
 	if (!r)
 		r = read_floor_counter(bench, &is, err);
 	if (!r && is - was != (floor ? n : 0))

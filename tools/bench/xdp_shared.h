@@ -37,10 +37,10 @@ struct xdp_wrapper {
 	/* Sums over iterations. */
 	__u64 moved;  /* bytes by which the head stood off its place */
 	__u64 failed; /* packets that could not be restored */
-	/* Packets to come, and how many there were at first: the first and the last one are
-	 * stamped, because TEST_RUN gives its average in whole nanoseconds. */
+	/* Packets to come, and how many of them are timed: the first of these and the very last are
+	 * stamped, because TEST_RUN tells its average in whole nanoseconds. */
 	__u32 left;
-	__u32 first;
+	__u32 timed;
 	__u64 begun;
 	__u64 ended;
 	__u64 reserved2[2];
