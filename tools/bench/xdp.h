@@ -85,6 +85,8 @@ int xdp_scene_balancer_fd(const struct xdp_scene *scene);
 uint64_t xdp_scene_map_memory(const struct xdp_scene *scene);
 /* For tests: takes the backends' next hops away, so that no packet is forwarded. */
 void xdp_scene_spoil(struct xdp_scene *scene);
+/* For tests: takes the balancer from behind the root program. */
+void xdp_scene_empty_root(struct xdp_scene *scene);
 
 struct xdp_counts {
 	struct lb_vip_counter *vips; /* [config.vips], by VIP in the order of their addresses */

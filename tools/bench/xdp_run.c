@@ -24,7 +24,6 @@
 
 struct xdp_bench {
 	struct xdp_bpf *skel;
-	int target_fd; /* the program behind the wrapper now; -1 */
 };
 
 /* Of one call of TEST_RUN. */
@@ -53,7 +52,6 @@ int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 	*ret_bench = NULL;
 	if (!bench)
 		return err_set(err, -ENOMEM, "out of memory");
-	bench->target_fd = -1;
 	bench->skel = xdp_bpf__open();
 	r = bench->skel ? xdp_bpf__load(bench->skel) : -ENOMEM;
 	if (r) {
@@ -79,11 +77,8 @@ static int set_target(struct xdp_bench *bench, int fd, struct err *err)
 {
 	const uint32_t key = 0;
 
-	if (bench->target_fd == fd)
-		return 0;
 	if (bpf_map_update_elem(bpf_map__fd(bench->skel->maps.bench_target), &key, &fd, BPF_ANY))
 		return err_set(err, -errno, "setting the program under test: %s", strerror(errno));
-	bench->target_fd = fd;
 	return 0;
 }
 

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bpf/bpf.h>
+
 #include "conf/conf.h"
 #include "dataplane.h"
 #include "overrides.h"
@@ -271,6 +273,13 @@ void xdp_scene_spoil(struct xdp_scene *scene)
 	dataplane_target(scene->dp, &target);
 	for (uint32_t i = 0; i < target.caps.backends; i++)
 		target.backends[i].flags &= (uint16_t)~LB_BACKEND_READY;
+}
+
+void xdp_scene_empty_root(struct xdp_scene *scene)
+{
+	const uint32_t slot = LB_PROGRAM_BALANCER;
+
+	bpf_map_delete_elem(dataplane_map_fd(scene->dp, "lb_programs"), &slot);
 }
 
 int xdp_counts_read(const struct xdp_scene *scene, struct xdp_counts *ret_counts, struct err *err)
