@@ -19,7 +19,7 @@
 #define REPEAT	       20000u /* about 2 ms: most samples are not interrupted */
 #define WARM	       2000u
 #define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
-#define ROWS_A_SAMPLE  8u     /* rows between two samples of the reference programs */
+#define ROWS_A_SAMPLE  4u     /* rows between two samples of the reference programs */
 #define REFERENCES_MAX 64u
 
 static const char usage[] =
