@@ -24,6 +24,8 @@ struct bench_command {
 };
 
 extern const struct bench_command bench_control;
+extern const struct bench_command bench_xdp;
+extern const struct bench_command bench_compare;
 
 /* CLOCK_MONOTONIC, milliseconds. */
 double bench_now_ms(void);

@@ -9,6 +9,8 @@
 
 static const struct bench_command *const commands[] = {
     &bench_control,
+    &bench_xdp,
+    &bench_compare,
 };
 
 static void usage(FILE *out)
