@@ -26,6 +26,7 @@ struct bench_command {
 extern const struct bench_command bench_control;
 extern const struct bench_command bench_xdp;
 extern const struct bench_command bench_compare;
+extern const struct bench_command bench_wire;
 
 /* CLOCK_MONOTONIC, milliseconds. */
 double bench_now_ms(void);

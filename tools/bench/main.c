@@ -11,6 +11,7 @@ static const struct bench_command *const commands[] = {
     &bench_control,
     &bench_xdp,
     &bench_compare,
+    &bench_wire,
 };
 
 static void usage(FILE *out)

@@ -33,7 +33,7 @@ static const char network[] =
     "route add " GENCONF_BACKENDS_V4 " via 192.0.2.2\n"
     "route add " GENCONF_BACKENDS_V6 " via 2001:db8::2\n";
 
-static int enter_namespaces(struct err *err)
+int rig_enter_private(struct err *err)
 {
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 		return err_set(err, -errno, "new namespaces: %s", strerror(errno));
@@ -85,13 +85,14 @@ static int build_network(struct err *err)
 }
 
 /* A new veth device has a carrier only when the kernel's link watch has run. */
-static int wait_for_carrier(struct err *err)
+int rig_wait_for_carrier(const char *device, struct err *err)
 {
-	struct ifreq request = {.ifr_name = RIG_INTERFACE};
+	struct ifreq request = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = -ETIMEDOUT;
 
 	if (fd < 0)
 		return err_set(err, -errno, "socket: %s", strerror(errno));
+	strncpy(request.ifr_name, device, IFNAMSIZ - 1);
 	for (int i = 0; i < CARRIER_WAIT_MS && r; i++) {
 		const struct timespec ms = {.tv_nsec = 1000000};
 
@@ -101,17 +102,17 @@ static int wait_for_carrier(struct err *err)
 			nanosleep(&ms, NULL);
 	}
 	close(fd);
-	return r ? err_set(err, r, "%s has no carrier", RIG_INTERFACE) : 0;
+	return r ? err_set(err, r, "%s has no carrier", device) : 0;
 }
 
 int rig_enter(struct err *err)
 {
-	int r = enter_namespaces(err);
+	int r = rig_enter_private(err);
 
 	if (!r)
 		r = build_network(err);
 	if (!r)
-		r = wait_for_carrier(err);
+		r = rig_wait_for_carrier(RIG_INTERFACE, err);
 	return r;
 }
 

@@ -23,6 +23,10 @@
  * -EPERM: not privileged; -ENODEV: no bpffs; -EIO: ip(8) refused.
  */
 int rig_enter(struct err *err);
+/* The same without a device: only the namespaces, /run and bpffs. */
+int rig_enter_private(struct err *err);
+/* Waits until the device of the network namespace that we are in may be used; -ETIMEDOUT. */
+int rig_wait_for_carrier(const char *device, struct err *err);
 
 /* Writes a file whole, by way of a rename. */
 int rig_write_file(const char *path, const char *text, size_t len, struct err *err);
