@@ -10,8 +10,11 @@ import importlib.util
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -259,3 +262,31 @@ def test_kernel_without_pktgen_is_told_what_it_lacks(ns):
         return
     assert done.returncode == 2
     assert "CONFIG_NET_PKTGEN" in done.stderr and os.uname().release in done.stderr
+
+
+def test_signal_in_the_midst_of_a_step_stops_the_kernel(monkeypatch):
+    """The kernel's part is played here: "start" comes back when "stop" is written."""
+    tool = load()
+    stopped, written = threading.Event(), []
+
+    def write(name, line):
+        written.append((name, line))
+        if line == "stop":
+            stopped.set()
+        if line == "start":
+            assert stopped.wait(20)
+    monkeypatch.setattr(tool, "write", write)
+    monkeypatch.setattr(tool, "wait_results", lambda senders: ["a result"])
+    args = tool.parser().parse_args(["--seconds", "15"])
+    args.threads = 1
+    before = signal.signal(signal.SIGALRM, tool.on_signal)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        started = time.monotonic()
+        results, cut = tool.run_step(args, [tool.Sender("kpktgend_0", "eth1@0", [])], 10)
+        assert time.monotonic() - started < 10
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (results, cut) == (["a result"], "interrupted")
+    assert written == [("eth1@0", "ratep 10"), ("pgctrl", "start"), ("pgctrl", "stop")]
