@@ -193,6 +193,23 @@ def test_checksums_of_well_formed_packets_are_right(scenario, tmp_path):
                 raise AssertionError(f"{text}: {e}: {frame.hex()}") from e
 
 
+@pytest.mark.parametrize("scenario, vip, counter", [
+    ("fragments-v4", VIP4 + "/32", "IpReasmOKs"), ("fragments-v6", VIP6 + "/128", "Ip6ReasmOKs")])
+def test_sets_of_fragments_join(box, scenario, vip, counter):
+    """With the VIP an address of the box, its kernel puts them together."""
+    def joined():
+        words = box.lab.box.run("nstat", "-asz", counter).stdout.split()
+        return int(words[words.index(counter) + 1])
+    box.lab.box.ip(f"addr add {vip} dev lo")
+    try:
+        before = joined()
+        box.send_scenario(scenario, "--count", str(ROUNDS * len(packets(scenario))))
+        wait_until(lambda: joined() - before == ROUNDS, 5,
+                   lambda: f"{ROUNDS} datagrams; {joined() - before} were put together")
+    finally:
+        box.lab.box.ip(f"addr del {vip} dev lo")
+
+
 def test_every_drop_and_pass_by_parsing_is_in_a_scenario():
     """A reason that is new in reasons.def is either sent here or listed with why it is not."""
     with open(os.path.join(paths.ROOT, "xdp", "include", "lb", "reasons.def"),
