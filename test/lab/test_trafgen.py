@@ -233,7 +233,7 @@ def test_unknown_scenario_is_refused_with_the_list(box):
 def test_list_says_what_each_scenario_sends():
     lines = subprocess.run([SEND, "--list"], capture_output=True, text=True, check=True).stdout
     assert [line.split()[0] for line in lines.splitlines()] == SCENARIOS
-    assert max(map(len, lines.splitlines())) <= 120
+    assert max(map(len, lines.splitlines())) <= 110
 
 
 @pytest.mark.parametrize("argv, words", [
@@ -254,6 +254,15 @@ def test_wrong_call_is_refused_with_a_reason(argv, words):
     assert done.returncode == 2
     assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_missing_preprocessor_is_an_error(box):
+    """trafgen alone would send nothing and call that a success."""
+    done = box.lab.router.run("env", "PATH=/usr/sbin", SEND, "udp-flood", "--dev", "wan",
+                              "--dst-mac", box.mac, "--vip", VIP4, "--family", "4", "--count", "1",
+                              check=False)
+    assert done.returncode == 2
+    assert "apt-get install cpp" in done.stderr
 
 
 def test_mac_is_taken_from_the_way_to_the_vip(box):
