@@ -44,6 +44,15 @@ static void fill_floor_header(struct xdp_floor *header)
 	memcpy(header, bytes, sizeof(bytes));
 }
 
+/* The programs that are measured have none either (see xdp_scene.c). */
+static void unset_attach_types(struct bpf_object *object)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program (program, object)
+		bpf_program__set_expected_attach_type(program, 0);
+}
+
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 {
 	struct xdp_bench *bench = calloc(1, sizeof(*bench));
@@ -53,6 +62,8 @@ int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 	if (!bench)
 		return err_set(err, -ENOMEM, "out of memory");
 	bench->skel = xdp_bpf__open();
+	if (bench->skel)
+		unset_attach_types(bench->skel->obj);
 	r = bench->skel ? xdp_bpf__load(bench->skel) : -ENOMEM;
 	if (r) {
 		err_set(err, r, "the kernel does not take the wrapper: %s%s", strerror(-r),

@@ -192,6 +192,9 @@ static int load_root(struct xdp_scene *scene, struct err *err)
 		return err_set(err, -ENOMEM, "cannot open the root object");
 	r = bpf_map__reuse_fd(scene->root->maps.lb_programs,
 			      dataplane_map_fd(scene->dp, "lb_programs"));
+	/* As lb-agent loads it: a tail call wants the same expected attach type on both sides. */
+	if (!r)
+		r = bpf_program__set_expected_attach_type(scene->root->progs.sluice_root, 0);
 	if (!r)
 		r = root_bpf__load(scene->root);
 	return r ? err_set(err, r, "the kernel does not take the root program: %s", strerror(-r))
