@@ -45,20 +45,30 @@ static int load(struct agent *agent, json_t **ret_changes, char **ret_diagnostic
 	return r ? r : agent_apply(agent, config, ret_changes, err);
 }
 
+#define COUNT_TEXT_MAX 64
+
+static const char *count_text(size_t n_vips, size_t n_pools, char text[COUNT_TEXT_MAX])
+{
+	snprintf(text, COUNT_TEXT_MAX, "%zu VIP%s, %zu pool%s", n_vips, n_vips == 1 ? "" : "s",
+		 n_pools, n_pools == 1 ? "" : "s");
+	return text;
+}
+
 int agent_load(struct agent *agent, json_t **ret_changes, char **ret_diagnostics, struct err *err)
 {
 	double begun = agent_now_ms();
 	int r = load(agent, ret_changes, ret_diagnostics, err);
+	char text[COUNT_TEXT_MAX];
 
 	agent->last_reload.at = time(NULL);
 	agent->last_reload.ok = !r;
 	agent->last_reload.took_ms = agent_now_ms() - begun;
 	memcpy(agent->last_reload.error, r ? err->text : "", r ? sizeof(err->text) : 1);
 	if (!r)
-		log_info("%s applied in %.1f ms (%.1f ms of it to check it): %zu VIPs, %zu pools",
+		log_info("%s applied in %.1f ms (%.1f ms of it to check it): %s",
 			 agent->options.config_path, agent->last_reload.took_ms,
-			 agent->last_reload.check_ms, agent->config->n_vips,
-			 agent->config->n_pools);
+			 agent->last_reload.check_ms,
+			 count_text(agent->config->n_vips, agent->config->n_pools, text));
 	return r;
 }
 
@@ -157,6 +167,7 @@ static int open_all(struct agent *agent, struct err *err)
 {
 	static const struct netlink_ops ops = {agent_on_nexthops, agent_on_link};
 	const char *socket = agent->options.socket_path;
+	char text[COUNT_TEXT_MAX];
 	int r = open_events(agent);
 
 	if (r)
@@ -176,9 +187,9 @@ static int open_all(struct agent *agent, struct err *err)
 				  "removes them, and interrupts the traffic)",
 				  agent->options.bpffs_dir);
 	if (agent->adopted)
-		log_info("adopted a running data plane: generation %u, %zu VIPs, %zu pools",
-			 dataplane_generation(agent->dp), agent->layout->n_vips,
-			 agent->layout->n_pools);
+		log_info("adopted a running data plane: generation %u, %s",
+			 dataplane_generation(agent->dp),
+			 count_text(agent->layout->n_vips, agent->layout->n_pools, text));
 	r = netlink_new(agent->events, &ops, agent, &agent->netlink);
 	if (r)
 		return err_set(err, r, "netlink: %s", strerror(-r));
@@ -195,6 +206,7 @@ static int open_all(struct agent *agent, struct err *err)
 int agent_start(const struct agent_options *options, struct agent **ret_agent)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
+	char text[COUNT_TEXT_MAX];
 	struct err err = {0};
 	int r;
 
@@ -210,8 +222,8 @@ int agent_start(const struct agent_options *options, struct agent **ret_agent)
 		agent_free(agent);
 		return r;
 	}
-	sd_notifyf(0, "READY=1\nSTATUS=%zu VIPs, %zu pools", agent->config->n_vips,
-		   agent->config->n_pools);
+	sd_notifyf(0, "READY=1\nSTATUS=%s",
+		   count_text(agent->config->n_vips, agent->config->n_pools, text));
 	*ret_agent = agent;
 	return 0;
 }

@@ -5,7 +5,6 @@
  * Everything that can fail (memory, the new program, devices, netlink) comes before the switch and
  * is undone on failure; what comes after it is stores to memory.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 
 #include "agent_internal.h"
 #include "base/log.h"
-#include "svctable.h"
+#include "tables.h"
 
 /* Where an apply stands; whatever is in it when it fails is undone. */
 struct apply {
@@ -23,7 +22,6 @@ struct apply {
 	struct plan *plan;
 	struct runtime *rt;
 	struct agent_interface *interfaces;
-	struct lb_service *services;
 	uint16_t **tables; /* by pool: tables to be written in place after the switch */
 	struct probe_target *targets;
 	size_t n_targets;
@@ -210,51 +208,12 @@ static int prepare_pool(struct apply *apply, const struct plan_pool *change)
 	r = runtime_build_slots(pool, apply->config->node.seed, where->slot_count, table);
 	if (r || fresh) {
 		if (!r)
-			agent_store_slots(&apply->target, where->first_slot, where->slot_count,
-					  table);
+			tables_store_slots(&apply->target, where->first_slot, where->slot_count,
+					   table);
 		free(table);
 		return r;
 	}
 	apply->tables[pool->id] = table;
-	return 0;
-}
-
-static int write_tables(struct apply *apply, struct err *err)
-{
-	const struct layout *layout = apply->plan->layout;
-	const struct dataplane_target *t = &apply->target;
-	int r;
-
-	for (size_t i = 0; i < layout->n_vips; i++) {
-		const struct layout_vip *vip = &layout->vips[i];
-		const struct layout_pool *pool = &layout->pools[vip->pool_id];
-		struct lb_service *s = &apply->services[i];
-
-		memcpy(s->addr, vip->address.b, sizeof(s->addr));
-		s->port_be = htons(vip->port);
-		s->proto = vip->proto;
-		s->forward = vip->forward;
-		s->vip_id = vip->vip_id;
-		s->first_slot = pool->first_slot;
-		s->slot_count = pool->slot_count;
-		s->first_backend = pool->first_backend;
-		s->pool_id = vip->pool_id;
-		s->flags = vip->flags;
-	}
-	r = svctable_build(apply->services, layout->n_vips, t->services, t->caps.service_lines,
-			   t->disp, t->caps.buckets);
-	if (r)
-		return err_set(err, r, "the service table cannot be built: %s", strerror(-r));
-	memset(t->pools, 0, (size_t)t->caps.pools * sizeof(*t->pools));
-	for (size_t i = 0; i < layout->n_pools; i++) {
-		const struct layout_pool *pool = &layout->pools[i];
-
-		memcpy(t->pools[i].name, pool->name, sizeof(t->pools[i].name));
-		t->pools[i].first_slot = pool->first_slot;
-		t->pools[i].slot_count = pool->slot_count;
-		t->pools[i].first_backend = pool->first_backend;
-		t->pools[i].backend_cap = pool->backend_cap;
-	}
 	return 0;
 }
 
@@ -349,10 +308,9 @@ static int prepare(struct apply *apply, struct err *err)
 	if (r)
 		return r;
 	apply->rt = runtime_new(apply->config, plan->layout, agent->overrides);
-	apply->services = calloc(plan->layout->n_vips + 1, sizeof(*apply->services));
 	apply->tables = calloc(plan->layout->n_pools + 1, sizeof(*apply->tables));
 	apply->changes = calloc(plan->layout->n_pools + 1, sizeof(*apply->changes));
-	if (!apply->rt || !apply->services || !apply->tables || !apply->changes)
+	if (!apply->rt || !apply->tables || !apply->changes)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < plan->n_pools; i++)
 		if (plan->pools[i].new_index != SIZE_MAX)
@@ -373,7 +331,7 @@ static int prepare(struct apply *apply, struct err *err)
 	if (tables_change(plan)) {
 		if (agent->half_busy && !plan->rebuild)
 			wait_grace(agent);
-		r = write_tables(apply, err);
+		r = tables_write(plan->layout, &apply->target, err);
 	}
 	if (!r)
 		r = zero_new_totals(apply);
@@ -475,9 +433,9 @@ static void finish(struct apply *apply)
 		wait_grace(agent);
 	for (size_t i = 0; i < apply->plan->layout->n_pools; i++)
 		if (apply->tables[i])
-			agent_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
-					  apply->plan->layout->pools[i].slot_count,
-					  apply->tables[i]);
+			tables_store_slots(&apply->target, apply->plan->layout->pools[i].first_slot,
+					   apply->plan->layout->pools[i].slot_count,
+					   apply->tables[i]);
 	/* Lines of backends that are gone: their slots point elsewhere by now. */
 	forget_lines(apply, agent->layout, apply->plan->layout);
 	carry_totals(apply);
@@ -546,7 +504,6 @@ out:
 	for (size_t i = 0; apply.tables && apply.plan && i < apply.config->n_pools; i++)
 		free(apply.tables[i]);
 	free(apply.tables);
-	free(apply.services);
 	free(apply.changes);
 	free(apply.targets);
 	free(apply.interfaces);

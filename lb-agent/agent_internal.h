@@ -99,10 +99,6 @@ void agent_on_health(void *ctx, const char *pool, const struct lb_addr *address,
 void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
 		       struct runtime_backend *backend, const struct lb_backend *current,
 		       struct lb_backend *ret_line);
-/* Writes a row of slots in place: cur and base. */
-void agent_store_slots(const struct dataplane_target *target, uint32_t first, uint32_t count,
-		       const uint16_t *slots);
-
 /* ctl's handler. */
 json_t *agent_command(void *ctx, const char *command, const json_t *args, char **ret_error,
 		      char **ret_diagnostics);

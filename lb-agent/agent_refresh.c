@@ -15,6 +15,7 @@
 
 #include "agent_internal.h"
 #include "base/log.h"
+#include "tables.h"
 
 #define REFRESH_DELAY_US  2000 /* gathers events that come together */
 #define REFRESH_BUDGET_MS 50   /* then other events get their turn */
@@ -73,18 +74,6 @@ void agent_update_pool(struct agent *agent, struct runtime *rt, uint32_t index)
 	}
 }
 
-void agent_store_slots(const struct dataplane_target *target, uint32_t first, uint32_t count,
-		       const uint16_t *slots)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		/* Every slot is clean: base is what cur is. */
-		if (target->slot_base[first + i] != slots[i])
-			__atomic_store_n(&target->slot_base[first + i], slots[i], __ATOMIC_RELAXED);
-		if (target->slots[first + i] != slots[i])
-			__atomic_store_n(&target->slots[first + i], slots[i], __ATOMIC_RELEASE);
-	}
-}
-
 static void log_pool_state(const struct runtime_pool *pool, size_t usable_before)
 {
 	if (usable_before && !pool->n_usable)
@@ -131,7 +120,7 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 				dataplane_write_backend(line, &wanted[i]);
 		}
 		if (lines_of_ready && rebuild)
-			agent_store_slots(&target, where->first_slot, where->slot_count, slots);
+			tables_store_slots(&target, where->first_slot, where->slot_count, slots);
 	}
 	pool->dirty = false;
 	log_pool_state(pool, usable_before);

@@ -23,7 +23,10 @@ struct bench_command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct bench_command bench_control, bench_wire;
+extern const struct bench_command bench_control;
+extern const struct bench_command bench_xdp;
+extern const struct bench_command bench_compare;
+extern const struct bench_command bench_wire;
 
 /* CLOCK_MONOTONIC, milliseconds. */
 double bench_now_ms(void);

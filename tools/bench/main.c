@@ -9,7 +9,9 @@
 
 static const struct bench_command *const commands[] = {
     &bench_control,
+    &bench_xdp,
     &bench_wire,
+    &bench_compare,
 };
 
 static void usage(FILE *out)

@@ -151,31 +151,37 @@ static json_t *row_json(const struct report_row *row, const struct samples *samp
 			 "help", row->help);
 }
 
-static json_t *host_json(const struct report *report)
+json_t *report_host(double load)
 {
 	struct utsname name;
 
 	if (uname(&name))
 		return json_null();
 	return json_pack("{s:s, s:s, s:I, s:f}", "kernel", name.release, "machine", name.machine,
-			 "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "load", report->load);
+			 "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "load", load);
+}
+
+void report_now(char ret_text[32])
+{
+	time_t now = time(NULL);
+	struct tm utc;
+
+	gmtime_r(&now, &utc);
+	strftime(ret_text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
 int report_write_json(const struct report *report, FILE *out)
 {
 	json_t *rows = json_array(), *document;
-	time_t now = time(NULL);
-	struct tm utc;
 	char at[32];
 	int r = -EIO;
 
 	for (size_t i = 0; i < report->n_rows; i++)
 		json_array_append_new(rows, row_json(&report->rows[i], &report->samples[i]));
-	gmtime_r(&now, &utc);
-	strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	report_now(at);
 	document = json_pack("{s:s, s:s, s:s, s:o, s:O, s:o}", "bench", report->bench, "version",
-			     SLUICE_VERSION, "at", at, "host", host_json(report), "settings",
-			     report->settings, "rows", rows);
+			     SLUICE_VERSION, "at", at, "host", report_host(report->load),
+			     "settings", report->settings, "rows", rows);
 	if (!document)
 		return -ENOMEM;
 	if (!json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&

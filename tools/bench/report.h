@@ -42,4 +42,9 @@ void report_print(const struct report *report, FILE *out);
 /* 0, -ENOMEM, or -EIO: it could not be written. */
 int report_write_json(const struct report *report, FILE *out);
 
+/* {"kernel", "machine", "cpus", "load"} of this host, and the time now as in "at" above; `load` is
+ * what getloadavg(3) said before the run. */
+json_t *report_host(double load);
+void report_now(char ret_text[32]);
+
 #endif

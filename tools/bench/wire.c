@@ -348,6 +348,6 @@ out:
 
 const struct bench_command bench_wire = {
     .name = "wire",
-    .summary = "packets/s through a box, beside the ceiling and the kernel's own ways",
+    .summary = "the wire: packets/s through the box, the ceiling, the kernel's own ways",
     .run = run,
 };

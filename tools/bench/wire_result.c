@@ -138,22 +138,44 @@ static double target_of(const struct wire_row *row, const struct ratio *ratio)
 	return row->path.ipip && row->path.end == WIRE_NEAR ? ratio->target : 0;
 }
 
+static void print_ratio(const struct wire_result *result, const struct wire_row *row,
+			const struct ratio *ratio, FILE *out)
+{
+	double rate, net, target = target_of(row, ratio);
+	const char *mark = " ";
+
+	if (!ratio_of(result, row, ratio, &rate, &net)) {
+		fprintf(out, " %16s ", "");
+		return;
+	}
+	if (target > 0)
+		mark = rate >= target ? "✓" : "✗";
+	fprintf(out, " %7.2f (%6.2f)%s", rate, net, mark);
+}
+
 static void print_ratios(const struct wire_result *result, FILE *out)
 {
-	fprintf(out, "\n%-38s %7s %7s  %s\n", "times as fast as", "rate", "net", "target (rate)");
-	for (size_t i = 0; i < result->n_rows; i++)
-		for (size_t k = 0; k < sizeof(ratios) / sizeof(ratios[0]); k++) {
-			const struct wire_row *row = &result->rows[i];
-			double ratio, net, target = target_of(row, &ratios[k]);
+	const size_t n = sizeof(ratios) / sizeof(ratios[0]);
 
-			if (!ratio_of(result, row, &ratios[k], &ratio, &net))
-				continue;
-			fprintf(out, "%-26s / %-9s %7.2f %7.2f", row->path.name, ratios[k].name,
-				ratio, net);
-			if (target > 0)
-				fprintf(out, "  ≥ %-5g %s", target, ratio >= target ? "✓" : "✗");
-			fputc('\n', out);
-		}
+	fprintf(out, "\n%-26s", "times as fast as (net)");
+	for (size_t k = 0; k < n; k++)
+		if (!result->lacks[ratios[k].box])
+			fprintf(out, " %16s ", ratios[k].name);
+	for (size_t i = 0; i < result->n_rows; i++) {
+		const struct wire_row *row = &result->rows[i];
+
+		if (row->path.box != WIRE_BOUNCE && row->path.box != WIRE_SLUICE)
+			continue;
+		fprintf(out, "\n%-26s", row->path.name);
+		for (size_t k = 0; k < n; k++)
+			if (!result->lacks[ratios[k].box])
+				print_ratio(result, row, &ratios[k], out);
+	}
+	fputs("\n\nTargets, for ipip by rate:", out);
+	for (size_t k = 0; k < n; k++)
+		if (ratios[k].target > 0)
+			fprintf(out, " %g times %s%s", ratios[k].target, ratios[k].name,
+				k ? "\n" : ",");
 }
 
 static const char *million(double value, char buffer[16])

@@ -86,7 +86,6 @@ static int decap_try_mode(struct decap *decap, enum xdp_attach_mode mode)
 	return 0;
 }
 
-/* An object is loaded once, whether that succeeds or not. */
 static void decap_close(struct decap *decap)
 {
 	xdp_program__close(decap->prog);
@@ -95,15 +94,25 @@ static void decap_close(struct decap *decap)
 	decap->skel = NULL;
 }
 
-static int decap_try_modes(struct decap *decap, enum decap_mode mode)
+/* An object is loaded once, whether that succeeds or not: another try needs another. */
+static int decap_reopen(struct decap *decap, size_t vip_count)
+{
+	decap_close(decap);
+	return decap_open(decap, vip_count);
+}
+
+static int decap_try_modes(struct decap *decap, enum decap_mode mode, size_t vip_count)
 {
 	int err;
 
 	if (mode == DECAP_MODE_GENERIC)
 		return decap_try_mode(decap, XDP_MODE_SKB);
 	err = decap_try_mode(decap, XDP_MODE_NATIVE);
-	if (err == -EOPNOTSUPP && mode == DECAP_MODE_AUTO)
-		err = decap_try_mode(decap, XDP_MODE_SKB);
+	if (err == -EOPNOTSUPP && mode == DECAP_MODE_AUTO) {
+		err = decap_reopen(decap, vip_count);
+		if (!err)
+			err = decap_try_mode(decap, XDP_MODE_SKB);
+	}
 	return err;
 }
 
@@ -116,12 +125,11 @@ static int decap_try_alone(struct decap *decap, enum decap_mode mode, size_t vip
 {
 	int err;
 
-	decap_close(decap);
-	err = decap_open(decap, vip_count);
+	err = decap_reopen(decap, vip_count);
 	if (err)
 		return err;
 	setenv(SKIP_DISPATCHER, "1", 1);
-	err = decap_try_modes(decap, mode);
+	err = decap_try_modes(decap, mode, vip_count);
 	unsetenv(SKIP_DISPATCHER);
 	return err;
 }
@@ -186,7 +194,7 @@ int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, 
 		goto out;
 
 	*ret_step = DECAP_STEP_ATTACH;
-	err = decap_try_modes(decap, mode);
+	err = decap_try_modes(decap, mode, vip_count);
 	if (err == -EINVAL)
 		err = decap_try_alone(decap, mode, vip_count);
 	if (err) {

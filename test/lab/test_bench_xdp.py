@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""lb-bench xdp and compare as a user runs them. Times are not looked at."""
+
+import json
+import subprocess
+
+import pytest
+
+from lablib import paths
+
+V4_ROWS = {
+    f"v4-{proto}-{mode}-clean{flows}"
+    for proto in ("tcp", "udp") for mode in ("ipip", "l2")
+    for flows in ("", "-1m-flows", "-1m-random")
+} | {
+    "v4-tcp-syn-ipip-clean", "v4-tcp-syn-l2-clean", "v4-not-a-vip", "v4-udp-not-a-vip",
+    "v4-tcp-ipip6-clean", "v4-tcp-ipip-clean-redirect", "v4-tcp-ipip-clean-source",
+    "v4-tcp-ipip-clean-direct", "v4-not-a-vip-direct",
+} | {
+    f"v4-tcp-ipip-clean-{size}{flows}"
+    for size in ("1k-backends", "1k-vips", "1k-vips-1k-backends", "10k-vips",
+                 "10k-vips-100k-backends")
+    for flows in ("", "-1m-flows", "-1m-random")
+}
+
+
+def bench(*argv, **options):
+    return subprocess.run([paths.binary("lb-bench"), *argv], capture_output=True, text=True,
+                          timeout=120, check=False, **options)
+
+
+def test_every_row_of_ipv4_is_measured_and_valid():
+    done = bench("xdp", "--quick", "--rounds", "1", "--path", "v4-*", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["bench"] == "xdp"
+    assert {r["path"] for r in result["rows"]} == V4_ROWS
+    assert len(result["rows"]) == len(V4_ROWS)
+    for row in result["rows"]:
+        assert "error" not in row, row
+        assert row["min"] <= row["ns"] <= row["max"], row
+        assert row["samples"] == 1
+        assert row["floors"] == pytest.approx(row["ns"] / result["floor"]["ns"], rel=1e-3)
+    root, balancer = result["programs"]
+    assert root["name"] == "sluice_root" and balancer["name"] == "sluice_balancer"
+    assert balancer["instructions"] > root["instructions"] > 0
+    assert balancer["verified_instructions"] > 0
+
+
+def test_results_go_to_a_file_and_the_table_to_the_terminal(tmp_path):
+    path = tmp_path / "xdp.json"
+    done = bench("xdp", "--quick", "--rounds", "2", "--path", "v6-*not-a-vip", "--json", str(path))
+    assert done.returncode == 0, done.stderr
+    rows = {r["path"]: r for r in json.loads(path.read_text())["rows"]}
+    assert set(rows) == {"v6-not-a-vip", "v6-udp-not-a-vip"}
+    assert rows["v6-not-a-vip"]["target"] == {"floors": 1}
+    assert rows["v6-not-a-vip"]["met"] is (rows["v6-not-a-vip"]["floors"] <= 1)
+    assert any(line.startswith("v6-udp-not-a-vip ") for line in done.stdout.splitlines())
+
+
+def test_sizes_are_as_asked_for():
+    done = bench("xdp", "--rounds", "1", "--vips", "30", "--backends", "60", "--flows", "100",
+                 "--path", "v6-tcp-l2*", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [r["path"] for r in json.loads(done.stdout)["rows"]] == [
+        "v6-tcp-l2-clean-30-vips-60-backends", "v6-tcp-l2-clean-30-vips-60-backends-128-flows",
+        "v6-tcp-l2-clean-30-vips-60-backends-128-random"]
+
+
+@pytest.mark.parametrize("argv, word", [
+    (["xdp", "--path", "nonsense"], "nonsense"),
+    (["xdp", "--rounds", "0"], "--rounds"),
+    (["xdp", "stray"], "stray"),
+    (["compare"], "two files"),
+    (["compare", "one"], "two files"),
+])
+def test_a_wrong_call_is_refused_with_a_reason(argv, word):
+    done = bench(*argv)
+    assert done.returncode == 2
+    assert word in done.stderr
+
+
+def test_without_root_it_says_that_root_is_needed():
+    done = bench("xdp", "--path", "v4-not-a-vip", user=65534, group=65534, extra_groups=[])
+    assert done.returncode == 1
+    assert "root" in done.stderr
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(name, rows, bench="xdp"):
+        path = tmp_path / name
+        path.write_text(json.dumps({"bench": bench, "rows": rows}))
+        return str(path)
+    return write
+
+
+def test_two_files_are_compared_row_by_row(files):
+    a = files("a.json", [{"path": "same", "ns": 40.0}, {"path": "gone", "ns": 1.0},
+                         {"path": "failed", "ns": None, "error": "…"}])
+    b = files("b.json", [{"path": "new", "ns": 2.0}, {"path": "same", "ns": 30.0},
+                         {"path": "failed", "ns": 3.0}])
+    done = bench("compare", "--json", a, b)
+    assert done.returncode == 0, done.stderr
+    rows = {r["path"]: r for r in json.loads(done.stdout)["rows"]}
+    assert list(rows) == ["same", "gone", "failed", "new"]
+    assert (rows["same"]["a"], rows["same"]["b"]) == (40, 30)
+    assert rows["same"]["ratio"] == pytest.approx(0.75)
+    assert rows["same"]["percent"] == pytest.approx(-25)
+    assert [rows[r]["only"] for r in rows] == [None, "a", None, "b"]
+    assert rows["failed"]["ratio"] is None
+    text = bench("compare", a, b).stdout
+    assert "-25.0%" in text and "only in A" in text and "only in B" in text
+    assert "not measured in both" in text
+
+
+def test_results_of_control_are_compared_too(files):
+    a = files("a.json", [{"name": "check", "unit": "ms", "median": 10}], "control")
+    b = files("b.json", [{"name": "check", "unit": "ms", "median": 20}], "control")
+    done = bench("compare", a, b)
+    assert done.returncode == 0
+    assert "+100.0%" in done.stdout and " ms " in done.stdout
+
+
+def test_what_cannot_be_compared_is_refused_with_a_reason(files, tmp_path):
+    a = files("a.json", [])
+    other = files("b.json", [], "control")
+    broken = tmp_path / "broken.json"
+    broken.write_text('{"rows": [')
+    for argv, word in [((a, other), "control"), ((a, str(broken)), "broken.json:1"),
+                       ((a, str(tmp_path / "no")), "no")]:
+        done = bench("compare", *argv)
+        assert done.returncode == 1
+        assert word in done.stderr

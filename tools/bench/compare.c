@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compare.c - 'lb-bench compare A B': two result files of any subcommand, row by row.
+ *
+ * A row is {"path" or "name", "ns" or "median" or "value", …}; the rest of a file is not looked at,
+ * so that every subcommand's results can be compared, those of later ones too.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+static const char usage[] =
+    "Usage: lb-bench compare [--json] A B\n"
+    "Shows two result files (--json of the other commands) side by side: both medians, B as a\n"
+    "multiple of A, and the change in percent. Rows that only one of them has are told.\n"
+    "\n"
+    "      --json   the comparison as JSON\n"
+    "  -h, --help   this text\n";
+
+struct side {
+	const char *path;
+	json_t *document;
+	json_t *rows; /* borrowed from it */
+};
+
+static const char *row_name(const json_t *row)
+{
+	const char *name = json_string_value(json_object_get(row, "path"));
+
+	return name ? name : json_string_value(json_object_get(row, "name"));
+}
+
+/* NAN: the row was not measured. */
+static double row_value(const json_t *row)
+{
+	static const char *const keys[] = {"ns", "median", "value"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const json_t *value = json_object_get(row, keys[i]);
+
+		if (json_is_number(value))
+			return json_number_value(value);
+	}
+	return NAN;
+}
+
+static const char *row_unit(const json_t *row)
+{
+	const char *unit = json_string_value(json_object_get(row, "unit"));
+
+	if (unit)
+		return unit;
+	return json_object_get(row, "ns") ? "ns" : "";
+}
+
+static const json_t *find_row(const struct side *side, const char *name)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (side->rows, i, row) {
+		const char *other = row_name(row);
+
+		if (other && !strcmp(other, name))
+			return row;
+	}
+	return NULL;
+}
+
+static int read_side(const char *path, struct side *side)
+{
+	json_error_t error;
+	size_t i;
+	json_t *row;
+
+	side->path = path;
+	side->document = json_load_file(path, 0, &error);
+	if (!side->document) {
+		if (error.line > 0)
+			bench_error("%s:%d:%d: %s", path, error.line, error.column, error.text);
+		else
+			bench_error("%s", error.text);
+		return -EINVAL;
+	}
+	side->rows = json_object_get(side->document, "rows");
+	if (!json_is_array(side->rows)) {
+		bench_error("%s: it has no \"rows\"; is it what lb-bench wrote with --json?", path);
+		return -EINVAL;
+	}
+	json_array_foreach (side->rows, i, row) {
+		if (row_name(row))
+			continue;
+		bench_error("%s: row %zu has neither \"path\" nor \"name\"", path, i);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Different subcommands have no row in common: said before a table of nothing. */
+static int check_sides(const struct side *a, const struct side *b)
+{
+	const char *bench_a = json_string_value(json_object_get(a->document, "bench"));
+	const char *bench_b = json_string_value(json_object_get(b->document, "bench"));
+
+	if (!bench_a || !bench_b || !strcmp(bench_a, bench_b))
+		return 0;
+	bench_error("%s is of 'lb-bench %s', %s of 'lb-bench %s'", a->path, bench_a, b->path,
+		    bench_b);
+	return -EINVAL;
+}
+
+/* What did not measure and what is not there are both without a figure. */
+static json_t *compare_row(const char *name, const json_t *a, const json_t *b)
+{
+	const double was = a ? row_value(a) : NAN, is = b ? row_value(b) : NAN;
+	const bool both = !isnan(was) && !isnan(is) && was != 0;
+	const char *only = !b ? "a" : !a ? "b" : NULL;
+
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "path", name, "unit",
+			 row_unit(a ? a : b), "a", isnan(was) ? json_null() : json_real(was), "b",
+			 isnan(is) ? json_null() : json_real(is), "ratio",
+			 both ? json_real(is / was) : json_null(), "percent",
+			 both ? json_real((is - was) / fabs(was) * 100) : json_null(), "only",
+			 only ? json_string(only) : json_null());
+}
+
+static json_t *compare_sides(const struct side *a, const struct side *b)
+{
+	json_t *rows = json_array(), *row;
+	size_t i;
+
+	json_array_foreach (a->rows, i, row)
+		json_array_append_new(rows,
+				      compare_row(row_name(row), row, find_row(b, row_name(row))));
+	json_array_foreach (b->rows, i, row)
+		if (!find_row(a, row_name(row)))
+			json_array_append_new(rows, compare_row(row_name(row), NULL, row));
+	return rows;
+}
+
+static const char *number(const json_t *value, char buffer[32])
+{
+	const double v = json_number_value(value);
+
+	if (!json_is_number(value))
+		snprintf(buffer, 32, "-");
+	else
+		snprintf(buffer, 32, "%.*f", fabs(v) < 10 ? 2 : fabs(v) < 1000 ? 1 : 0, v);
+	return buffer;
+}
+
+static void print(const struct side *a, const struct side *b, json_t *rows)
+{
+	size_t i;
+	json_t *row;
+
+	printf("A: %s\nB: %s\n\n%-52s %9s %9s %-4s %6s %8s\n", a->path, b->path, "", "A", "B", "",
+	       "B/A", "change");
+	json_array_foreach (rows, i, row) {
+		const json_t *ratio = json_object_get(row, "ratio");
+		const char *only = json_string_value(json_object_get(row, "only"));
+		char was[32], is[32];
+
+		printf("%-52s %9s %9s %-4s", json_string_value(json_object_get(row, "path")),
+		       number(json_object_get(row, "a"), was),
+		       number(json_object_get(row, "b"), is),
+		       json_string_value(json_object_get(row, "unit")));
+		if (json_is_number(ratio))
+			printf(" %6.2f %+7.1f%%", json_number_value(ratio),
+			       json_number_value(json_object_get(row, "percent")));
+		else if (only)
+			printf("  only in %s", *only == 'a' ? "A" : "B");
+		else
+			printf("  not measured in both");
+		putchar('\n');
+	}
+}
+
+static int compare_files(const char *path_a, const char *path_b, bool json)
+{
+	struct side a = {0}, b = {0};
+	json_t *rows, *document;
+	int code = BENCH_FAILED;
+
+	if (read_side(path_a, &a) || read_side(path_b, &b) || check_sides(&a, &b))
+		goto out;
+	rows = compare_sides(&a, &b);
+	if (json) {
+		document = json_pack("{s:s, s:s, s:O}", "a", path_a, "b", path_b, "rows", rows);
+		if (document &&
+		    !json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&
+		    putchar('\n') != EOF)
+			code = BENCH_OK;
+		json_decref(document);
+	} else {
+		print(&a, &b, rows);
+		code = BENCH_OK;
+	}
+	json_decref(rows);
+out:
+	json_decref(a.document);
+	json_decref(b.document);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	static const struct option long_options[] = {
+	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+	bool json = false;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return BENCH_OK;
+		default:
+			fputs("Try 'lb-bench compare --help'.\n", stderr);
+			return BENCH_USAGE;
+		}
+	}
+	if (argc - optind != 2) {
+		bench_error("two files are wanted; try 'lb-bench compare --help'");
+		return BENCH_USAGE;
+	}
+	return compare_files(argv[optind], argv[optind + 1], json);
+}
+
+const struct bench_command bench_compare = {
+    .name = "compare",
+    .summary = "two result files side by side",
+    .run = run,
+};

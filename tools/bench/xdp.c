@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xdp.c - 'lb-bench xdp': what one packet costs, by path.
+ */
+#include "xdp.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "xdp_result.h"
+
+#define ROUNDS	       41u
+#define ROUNDS_QUICK   9u
+#define ROUNDS_MAX     100000u
+#define REPEAT	       20000u /* about 2 ms: most samples are not interrupted */
+#define WARM	       2000u
+#define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
+#define ROWS_A_SAMPLE  4u     /* rows between two samples of the reference programs */
+#define REFERENCES_MAX 64u
+
+static const char usage[] =
+    "Usage: lb-bench xdp [OPTION]...\n"
+    "Measures what a packet costs by BPF_PROG_TEST_RUN of the shipped root program and balancer,\n"
+    "net of an empty program and in multiples of a floor, all in interleaved rounds. Needs root;\n"
+    "no device is touched and nothing is pinned.\n"
+    "\n"
+    "      --rounds N       rounds (default 41)\n"
+    "      --quick          9 rounds, and fewer rows of large configurations\n"
+    "      --path PATTERN   only rows whose name matches, as in 'v4-*' (glob(7))\n"
+    "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
+    "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"
+    "      --flows N        power of two)\n"
+    "      --list           the names of the rows\n"
+    "      --json [FILE]    write the results to FILE; without one, to standard output in place\n"
+    "                       of the table\n"
+    "  -h, --help           this text\n";
+
+struct options {
+	struct xdp_size size;
+	size_t rounds; /* 0: not given */
+	const char *pattern;
+	bool json, list;
+	const char *json_path; /* NULL: standard output */
+};
+
+enum {
+	OPT_ROUNDS = 256,
+	OPT_QUICK,
+	OPT_PATH,
+	OPT_VIPS,
+	OPT_BACKENDS,
+	OPT_FLOWS,
+	OPT_LIST,
+	OPT_JSON
+};
+
+static const struct option long_options[] = {
+    {"rounds", required_argument, NULL, OPT_ROUNDS},
+    {"quick", no_argument, NULL, OPT_QUICK},
+    {"path", required_argument, NULL, OPT_PATH},
+    {"vips", required_argument, NULL, OPT_VIPS},
+    {"backends", required_argument, NULL, OPT_BACKENDS},
+    {"flows", required_argument, NULL, OPT_FLOWS},
+    {"list", no_argument, NULL, OPT_LIST},
+    {"json", optional_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static int number_option(const char *name, size_t max, size_t *ret_number)
+{
+	if (!bench_parse_number(optarg, 1, max, ret_number))
+		return 0;
+	bench_error("--%s %s: a number from 1 to %zu is wanted", name, optarg, max);
+	return -EINVAL;
+}
+
+/* -1: go on; else the exit code. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+	int c, r = 0;
+
+	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1 && !r) {
+		switch (c) {
+		case OPT_ROUNDS:
+			r = number_option("rounds", ROUNDS_MAX, &o->rounds);
+			break;
+		case OPT_QUICK:
+			o->size.quick = true;
+			break;
+		case OPT_PATH:
+			o->pattern = optarg;
+			break;
+		case OPT_VIPS:
+			r = number_option("vips", XDP_VIPS_MAX, &o->size.vips);
+			break;
+		case OPT_BACKENDS:
+			r = number_option("backends", XDP_BACKENDS_MAX, &o->size.backends);
+			break;
+		case OPT_FLOWS:
+			r = number_option("flows", XDP_FLOWS_MAX, &o->size.flows);
+			break;
+		case OPT_LIST:
+			o->list = true;
+			break;
+		case OPT_JSON:
+			o->json = true;
+			if (!optarg && optind < argc && argv[optind][0] != '-')
+				optarg = argv[optind++];
+			o->json_path = optarg;
+			break;
+		case 'h':
+			fputs(usage, stdout);
+			return BENCH_OK;
+		default:
+			fputs("Try 'lb-bench xdp --help'.\n", stderr);
+			return BENCH_USAGE;
+		}
+	}
+	if (!r && optind < argc) {
+		bench_error("what is '%s'? Try 'lb-bench xdp --help'", argv[optind]);
+		r = -EINVAL;
+	}
+	while (o->size.flows & (o->size.flows - 1))
+		o->size.flows += o->size.flows & -o->size.flows;
+	return r ? BENCH_USAGE : -1;
+}
+
+/* Every configuration that a row needs, each once. */
+struct scenes {
+	struct xdp_scene **scenes;
+	struct xdp_config *configs;
+	size_t n;
+};
+
+static int open_scene(struct scenes *s, struct xdp_row *row, struct err *err)
+{
+	int r;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (xdp_config_equal(&s->configs[i], &row->config)) {
+			row->scene = s->scenes[i];
+			return 0;
+		}
+	bench_progress("configuration of %s", row->name);
+	r = xdp_scene_open(&row->config, &s->scenes[s->n], err);
+	if (r)
+		return r;
+	row->scene = s->scenes[s->n];
+	s->configs[s->n++] = row->config;
+	return 0;
+}
+
+static int open_scenes(struct scenes *s, struct xdp_rows *rows, struct err *err)
+{
+	int r = 0;
+
+	s->scenes = calloc(rows->n, sizeof(*s->scenes));
+	s->configs = calloc(rows->n, sizeof(*s->configs));
+	if (!s->scenes || !s->configs)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < rows->n && !r; i++)
+		r = open_scene(s, &rows->rows[i], err);
+	return r;
+}
+
+static void close_scenes(struct scenes *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		xdp_scene_close(s->scenes[i]);
+	free(s->scenes);
+	free(s->configs);
+}
+
+/* The reference programs' samples of one round. */
+struct round {
+	double empty[2][REFERENCES_MAX], floor[REFERENCES_MAX];
+	size_t n;
+};
+
+static int sample_references(struct xdp_bench *bench, struct round *round, struct err *err)
+{
+	const size_t i = round->n;
+	int r;
+
+	if (i == REFERENCES_MAX)
+		return 0;
+	r = xdp_bench_reference(bench, XDP_EMPTY, 4, WARM, REPEAT, &round->empty[0][i], err);
+	if (!r)
+		r = xdp_bench_reference(bench, XDP_EMPTY, 6, WARM, REPEAT, &round->empty[1][i],
+					err);
+	if (!r)
+		r = xdp_bench_reference(bench, XDP_FLOOR, 4, WARM, REPEAT, &round->floor[i], err);
+	round->n++;
+	return r;
+}
+
+static void sample_row(struct xdp_bench *bench, struct xdp_row *row)
+{
+	const bool many = row->flows > 1 || row->config.vips > 1;
+	double ns;
+
+	if (*row->error.text)
+		return;
+	if (!xdp_bench_row(bench, row, many ? WARM_MANY : WARM, REPEAT, &ns, &row->error))
+		row->samples[row->n_samples++] = ns;
+}
+
+static int measure_round(struct xdp_bench *bench, struct xdp_rows *rows, size_t number,
+			 struct xdp_references *references, struct err *err)
+{
+	struct round round = {.n = 0};
+	int r = 0;
+
+	/* Another row begins each round, so that none always comes behind the same one. */
+	for (size_t i = 0; i < rows->n && !r; i++) {
+		if (i % ROWS_A_SAMPLE == 0)
+			r = sample_references(bench, &round, err);
+		sample_row(bench, &rows->rows[(i + number) % rows->n]);
+	}
+	if (!r)
+		r = sample_references(bench, &round, err);
+	if (r)
+		return r;
+	for (int i = 0; i < 2; i++)
+		references->empty[i][references->n] = xdp_median(round.empty[i], round.n);
+	references->floor[references->n++] = xdp_median(round.floor, round.n);
+	return 0;
+}
+
+static int prepare(struct xdp_rows *rows, size_t rounds, struct xdp_references *references,
+		   struct err *err)
+{
+	references->empty[0] = calloc(rounds, sizeof(double));
+	references->empty[1] = calloc(rounds, sizeof(double));
+	references->floor = calloc(rounds, sizeof(double));
+	if (!references->empty[0] || !references->empty[1] || !references->floor)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < rows->n; i++) {
+		rows->rows[i].samples = calloc(rounds, sizeof(double));
+		if (!rows->rows[i].samples)
+			return err_set(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_result *result,
+		   struct xdp_references *references, struct err *err)
+{
+	struct xdp_bench *bench = NULL;
+	struct scenes scenes = {0};
+	int r = prepare(rows, result->rounds, references, err);
+
+	if (!r)
+		r = xdp_bench_open(&bench, err);
+	if (!r)
+		r = open_scenes(&scenes, rows, err);
+	if (!r)
+		r = xdp_program_read(xdp_scene_root_fd(scenes.scenes[0]), &result->programs[0],
+				     err);
+	if (!r)
+		r = xdp_program_read(xdp_scene_balancer_fd(scenes.scenes[0]), &result->programs[1],
+				     err);
+	for (size_t i = 0; i < result->rounds && !r; i++) {
+		bench_progress("round %zu of %zu", i + 1, result->rounds);
+		r = measure_round(bench, rows, i, references, err);
+	}
+	bench_progress_end();
+	close_scenes(&scenes);
+	xdp_bench_close(bench);
+	return r;
+}
+
+static int show(const struct options *o, const struct xdp_result *result, FILE *json)
+{
+	int code = BENCH_OK;
+
+	if (!o->json || o->json_path)
+		xdp_result_print(result, stdout);
+	for (size_t i = 0; i < result->rows->n; i++) {
+		const struct xdp_row *row = &result->rows->rows[i];
+
+		if (!*row->error.text)
+			continue;
+		bench_error("%s: %s", row->name, row->error.text);
+		code = BENCH_FAILED;
+	}
+	if (json &&
+	    ((o->json_path && ftruncate(fileno(json), 0)) || xdp_result_write_json(result, json))) {
+		bench_error("%s: it could not be written",
+			    o->json_path ? o->json_path : "standard output");
+		code = BENCH_FAILED;
+	}
+	return code;
+}
+
+static int run_rows(const struct options *o, struct xdp_rows *rows)
+{
+	struct xdp_references references = {.n = 0};
+	struct xdp_result result = {
+	    .rows = rows,
+	    .references = &references,
+	    .rounds = o->rounds	      ? o->rounds
+		      : o->size.quick ? ROUNDS_QUICK
+				      : ROUNDS,
+	    .repeat = REPEAT,
+	};
+	int code = BENCH_FAILED;
+	struct err err = {0};
+	FILE *json = NULL;
+
+	if (getloadavg(&result.load, 1) != 1)
+		result.load = 0;
+	if (o->json) {
+		json = o->json_path ? fopen(o->json_path, "ae") : stdout;
+		if (!json) {
+			bench_error("%s: %s", o->json_path, strerror(errno));
+			return code;
+		}
+	}
+	if (measure(o, rows, &result, &references, &err))
+		bench_error("%s", err.text);
+	else
+		code = show(o, &result, json);
+	if (json && json != stdout)
+		fclose(json);
+	free(references.empty[0]);
+	free(references.empty[1]);
+	free(references.floor);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = {0};
+	struct xdp_rows rows;
+	int r = read_options(argc, argv, &o);
+
+	if (r >= 0)
+		return r;
+	if (xdp_rows_make(&o.size, o.pattern, &rows)) {
+		bench_error("out of memory");
+		return BENCH_FAILED;
+	}
+	if (!rows.n) {
+		bench_error("no row matches '%s'; 'lb-bench xdp --list' tells them", o.pattern);
+		return BENCH_USAGE;
+	}
+	if (o.list) {
+		for (size_t i = 0; i < rows.n; i++)
+			puts(rows.rows[i].name);
+		r = BENCH_OK;
+	} else {
+		r = run_rows(&o, &rows);
+	}
+	xdp_rows_free(&rows);
+	return r;
+}
+
+const struct bench_command bench_xdp = {
+    .name = "xdp",
+    .summary = "the data plane: what a packet costs, by path",
+    .run = run,
+};

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xdp.h - what the files of 'lb-bench xdp' share: xdp.c (options, the run), xdp_rows.c (which paths
+ * there are), xdp_scene.c (a configuration in the balancer's maps), xdp_run.c (one measurement, and
+ * whether it took the path), xdp_report.c (table and JSON).
+ */
+#ifndef LB_BENCH_XDP_H
+#define LB_BENCH_XDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/err.h"
+#include "lb/abi.h"
+
+#define XDP_VIPS_MAX	  100000u
+#define XDP_BACKENDS_MAX  1000000u
+#define XDP_FLOWS_MAX	  (1u << 22)
+#define XDP_FLOWS_MANY	  (1u << 20)
+#define XDP_NAME_MAX	  80
+#define XDP_IFINDEX_IN	  1u /* TEST_RUN's packets arrive on lo */
+#define XDP_IFINDEX_OTHER 7u /* TEST_RUN does not carry a redirect out */
+
+/* A configuration: rows that need the same one share it. All VIPs are of one kind, so that a VIP's
+ * packets can be told by an index. */
+struct xdp_config {
+	int af; /* of the VIPs: 4 or 6 */
+	uint8_t proto;
+	bool ipip;
+	int outer_af;  /* of the backends */
+	bool redirect; /* out of another device than the packets came from */
+	bool source;   /* affinity: source */
+	size_t vips, backends;
+};
+
+enum xdp_expect {
+	XDP_EXPECT_FORWARDED,
+	XDP_EXPECT_NOT_A_VIP,
+};
+
+struct xdp_row {
+	char name[XDP_NAME_MAX]; /* stable: results are compared by it */
+	struct xdp_config config;
+	enum xdp_expect expect;
+	bool syn;	      /* a TCP packet that opens a connection; else an established one */
+	bool direct;	      /* the balancer without the root program before it */
+	size_t flows;	      /* a power of two */
+	bool random;	      /* in random order; else in turn */
+	double target_floors; /* the median is to be at most this many floors; 0: no target */
+	const char *versus;   /* this row is to be at most `target_ratio` times that one; or NULL */
+	double target_ratio;
+
+	struct xdp_scene *scene; /* while it is measured; borrowed */
+	uint32_t next_flow, next_vip;
+	double *samples; /* ns an iteration, gross, by round; malloc'd */
+	size_t n_samples;
+	struct err error; /* not empty: it did not take its path, or could not be measured */
+};
+
+struct xdp_rows {
+	struct xdp_row *rows;
+	size_t n;
+};
+
+struct xdp_size {
+	size_t vips, backends, flows; /* 0: the standard list */
+	bool quick;
+};
+
+/* All rows whose name matches `pattern` (fnmatch(3); NULL: all). -ENOMEM. */
+int xdp_rows_make(const struct xdp_size *size, const char *pattern, struct xdp_rows *ret_rows);
+void xdp_rows_free(struct xdp_rows *rows);
+
+/* xdp_scene.c */
+struct xdp_scene; /* opaque */
+
+/* The shipped balancer with this configuration in its maps, behind the shipped root program. */
+int xdp_scene_open(const struct xdp_config *config, struct xdp_scene **ret_scene, struct err *err);
+void xdp_scene_close(struct xdp_scene *scene);
+bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b);
+int xdp_scene_root_fd(const struct xdp_scene *scene);
+int xdp_scene_balancer_fd(const struct xdp_scene *scene);
+uint64_t xdp_scene_map_memory(const struct xdp_scene *scene);
+/* For tests: takes the backends' next hops away, so that no packet is forwarded. */
+void xdp_scene_spoil(struct xdp_scene *scene);
+/* For tests: takes the balancer from behind the root program. */
+void xdp_scene_empty_root(struct xdp_scene *scene);
+
+struct xdp_counts {
+	struct lb_vip_counter *vips; /* [config.vips], by VIP in the order of their addresses */
+	size_t n_vips;
+	struct lb_counter reasons[LB_REASON_MAX];
+};
+
+int xdp_counts_read(const struct xdp_scene *scene, struct xdp_counts *ret_counts, struct err *err);
+void xdp_counts_free(struct xdp_counts *counts);
+/* Packets that all backends together got. */
+int xdp_scene_backend_packets(const struct xdp_scene *scene, uint64_t *ret_packets,
+			      size_t *ret_used, struct err *err);
+
+/* xdp_run.c */
+struct xdp_bench; /* opaque: the wrapper, the empty program, the floor */
+
+enum xdp_reference {
+	XDP_EMPTY,
+	XDP_FLOOR,
+};
+
+int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err);
+void xdp_bench_close(struct xdp_bench *bench);
+
+/* One measurement of `timed` (at least 2) iterations after `warm` others. A row's first packets go
+ * on where its last ones ended. -EBADMSG: it took another way than the row's, as `err` says.
+ */
+int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
+		  double *ret_ns, struct err *err);
+/* The same of a reference program, behind the wrapper of a family. */
+int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
+			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err);
+
+/* What the kernel tells of a program. */
+struct xdp_program {
+	char name[32];
+	uint32_t insns;	   /* after the kernel's translation */
+	uint32_t jited;	   /* bytes of machine code */
+	uint32_t verified; /* instructions processed by the verifier; 0: this kernel does not say */
+};
+int xdp_program_read(int fd, struct xdp_program *ret_program, struct err *err);
+
+#endif

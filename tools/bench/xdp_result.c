@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xdp_result.c - net of the empty program, in floors, against the target: table and JSON.
+ */
+#include "xdp_result.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "report.h"
+
+struct net {
+	double median, min, max; /* ns, net of the empty program of the same round */
+	double floors;
+	double ratio; /* to the row that it is compared with; NAN: none, or that was not measured */
+};
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double xdp_median(double *values, size_t n)
+{
+	if (!n)
+		return NAN;
+	qsort(values, n, sizeof(*values), compare);
+	return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+static int summarize(const double *gross, const double *empty, size_t n, struct net *ret_net)
+{
+	double *net = calloc(n + 1, sizeof(*net));
+
+	*ret_net = (struct net){NAN, NAN, NAN, NAN, NAN};
+	if (!net)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		net[i] = gross[i] - empty[i];
+	if (n) {
+		ret_net->median = xdp_median(net, n);
+		ret_net->min = net[0];
+		ret_net->max = net[n - 1];
+	}
+	free(net);
+	return 0;
+}
+
+static int floor_net(const struct xdp_result *result, struct net *ret_net)
+{
+	const struct xdp_references *refs = result->references;
+
+	return summarize(refs->floor, refs->empty[0], refs->n, ret_net);
+}
+
+static const double *empty_of(const struct xdp_result *result, const struct xdp_row *row)
+{
+	return result->references->empty[row->config.af == 6];
+}
+
+static int row_net(const struct xdp_result *result, const struct xdp_row *row, struct net *ret_net)
+{
+	struct net floor, other;
+	int r = summarize(row->samples, empty_of(result, row), row->n_samples, ret_net);
+
+	if (!r)
+		r = floor_net(result, &floor);
+	if (r)
+		return r;
+	ret_net->floors = ret_net->median / floor.median;
+	for (size_t i = 0; row->versus && i < result->rows->n; i++) {
+		const struct xdp_row *base = &result->rows->rows[i];
+
+		if (strcmp(base->name, row->versus) || *base->error.text)
+			continue;
+		r = summarize(base->samples, empty_of(result, base), base->n_samples, &other);
+		ret_net->ratio = ret_net->median / other.median;
+	}
+	return r;
+}
+
+static void print_row(const struct xdp_row *row, const struct net *net, FILE *out)
+{
+	fprintf(out, "%-44s", row->name);
+	if (*row->error.text) {
+		fprintf(out, "  ERROR: %s\n", row->error.text);
+		return;
+	}
+	fprintf(out, "%7.1f %7.1f %7.1f %7.2f", net->median, net->min, net->max, net->floors);
+	if (row->target_floors > 0)
+		fprintf(out, "  ≤ %-4g %s", row->target_floors,
+			net->floors <= row->target_floors ? "✓" : "✗");
+	if (!isnan(net->ratio))
+		fprintf(out, "  ≤ %g times %s: %.2f %s", row->target_ratio, row->versus, net->ratio,
+			net->ratio <= row->target_ratio ? "✓" : "✗");
+	fputc('\n', out);
+}
+
+void xdp_result_print(const struct xdp_result *result, FILE *out)
+{
+	struct net floor;
+
+	if (floor_net(result, &floor))
+		return;
+	if (result->load > (double)sysconf(_SC_NPROCESSORS_ONLN) / 2)
+		fprintf(out,
+			"The machine was busy before this began (load %.1f): compare ratios within "
+			"this run, not times between runs.\n\n",
+			result->load);
+	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %u iterations\n\n",
+		result->rounds, result->repeat);
+	fprintf(out, "%-44s%7s %7s %7s %7s  %s\n", "", "median", "min", "max", "floors", "target");
+	fprintf(out, "%-44s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
+		1.0);
+	for (size_t i = 0; i < result->rows->n; i++) {
+		const struct xdp_row *row = &result->rows->rows[i];
+		struct net net;
+
+		if (!row_net(result, row, &net))
+			print_row(row, &net, out);
+	}
+	fprintf(out, "\n%-20s %12s %12s %12s\n", "program", "instructions", "machine code",
+		"verified");
+	for (size_t i = 0; i < 2; i++) {
+		const struct xdp_program *p = &result->programs[i];
+
+		fprintf(out, "%-20s %12u %12u %12u%s\n", p->name, p->insns, p->jited, p->verified,
+			!i		       ? ""
+			: p->verified <= 40000 ? "  ≤ 40000 ✓"
+					       : "  ≤ 40000 ✗");
+	}
+}
+
+static json_t *number(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *row_json(const struct xdp_row *row, const struct net *net)
+{
+	const bool compared = row->versus && !isnan(net->ratio);
+	json_t *target = json_null(), *met = json_null();
+
+	if (*row->error.text)
+		return json_pack("{s:s, s:n, s:n, s:n, s:n, s:s}", "path", row->name, "ns", "min",
+				 "max", "floors", "error", row->error.text);
+	if (row->target_floors > 0) {
+		target = json_pack("{s:f}", "floors", row->target_floors);
+		met = json_boolean(net->floors <= row->target_floors);
+	} else if (row->versus) {
+		target = json_pack("{s:f, s:s}", "ratio", row->target_ratio, "to", row->versus);
+		met = compared ? json_boolean(net->ratio <= row->target_ratio) : json_null();
+	}
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "path", row->name, "ns",
+			 number(net->median), "min", number(net->min), "max", number(net->max),
+			 "floors", number(net->floors), "ratio", number(net->ratio), "samples",
+			 (json_int_t)row->n_samples, "target", target, "met", met);
+}
+
+static json_t *reference_json(const struct net *net)
+{
+	return json_pack("{s:o, s:o, s:o}", "ns", number(net->median), "min", number(net->min),
+			 "max", number(net->max));
+}
+
+static json_t *rows_json(const struct xdp_result *result)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < result->rows->n; i++) {
+		struct net net;
+
+		if (row_net(result, &result->rows->rows[i], &net))
+			continue;
+		json_array_append_new(rows, row_json(&result->rows->rows[i], &net));
+	}
+	return rows;
+}
+
+static json_t *programs_json(const struct xdp_result *result)
+{
+	json_t *programs = json_array();
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct xdp_program *p = &result->programs[i];
+
+		json_array_append_new(
+		    programs, json_pack("{s:s, s:I, s:I, s:I}", "name", p->name, "instructions",
+					(json_int_t)p->insns, "jited_bytes", (json_int_t)p->jited,
+					"verified_instructions", (json_int_t)p->verified));
+	}
+	return programs;
+}
+
+int xdp_result_write_json(const struct xdp_result *result, FILE *out)
+{
+	const struct xdp_references *refs = result->references;
+	double *none = calloc(refs->n + 1, sizeof(*none));
+	struct net floor, empty[2];
+	json_t *document = NULL;
+	char at[32];
+	int r = none ? 0 : -ENOMEM;
+
+	if (!r)
+		r = floor_net(result, &floor);
+	for (int i = 0; i < 2 && !r; i++)
+		r = summarize(refs->empty[i], none, refs->n, &empty[i]);
+	if (r)
+		goto out;
+	report_now(at);
+	document =
+	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
+		      "xdp", "version", SLUICE_VERSION, "at", at, "host", report_host(result->load),
+		      "settings", "rounds", (json_int_t)result->rounds, "iterations",
+		      (json_int_t)result->repeat, "floor", reference_json(&floor), "empty", "v4",
+		      reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
+		      programs_json(result), "rows", rows_json(result));
+	r = document ? -EIO : -ENOMEM;
+	if (document && !json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&
+	    fputc('\n', out) != EOF && !fflush(out))
+		r = 0;
+out:
+	json_decref(document);
+	free(none);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xdp_result.h - what 'lb-bench xdp' makes of its samples.
+ */
+#ifndef LB_BENCH_XDP_RESULT_H
+#define LB_BENCH_XDP_RESULT_H
+
+#include <jansson.h>
+
+#include "xdp.h"
+
+/* Samples of the reference programs, one a round: the median of those that the round took. */
+struct xdp_references {
+	double *empty[2]; /* by family, IPv4 first; gross */
+	double *floor;	  /* gross, behind IPv4's wrapper */
+	size_t n;
+};
+
+struct xdp_result {
+	const struct xdp_rows *rows;
+	const struct xdp_references *references;
+	struct xdp_program programs[2]; /* root, balancer */
+	size_t rounds;
+	uint32_t repeat;
+	double load; /* before the run */
+};
+
+/* Median of values, which are sorted by it; NAN: none. */
+double xdp_median(double *values, size_t n);
+
+void xdp_result_print(const struct xdp_result *result, FILE *out);
+/* 0, -ENOMEM or -EIO. */
+int xdp_result_write_json(const struct xdp_result *result, FILE *out);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xdp_rows.c - which paths 'lb-bench xdp' measures, what they are called and what they aim at.
+ *
+ * A name says family, protocol, "syn" where the packet opens a connection, mode and state of the
+ * slot; then what differs from one VIP, ten backends and one flow.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <linux/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xdp.h"
+
+#define BACKENDS_FEW 10u
+
+static const char base_row[] = "v4-tcp-ipip-clean";
+
+static int add(struct xdp_rows *rows, const char *pattern, const struct xdp_row *row)
+{
+	struct xdp_row *more;
+
+	if (pattern && fnmatch(pattern, row->name, 0))
+		return 0;
+	more = reallocarray(rows->rows, rows->n + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	rows->rows = more;
+	more[rows->n++] = *row;
+	return 0;
+}
+
+/* 1000 → "1k", 1048576 → "1m". */
+static const char *short_number(size_t n, char buffer[24])
+{
+	if (n == XDP_FLOWS_MANY)
+		snprintf(buffer, 24, "1m");
+	else if (n >= 1000000 && n % 1000000 == 0)
+		snprintf(buffer, 24, "%zum", n / 1000000);
+	else if (n >= 1000 && n % 1000 == 0)
+		snprintf(buffer, 24, "%zuk", n / 1000);
+	else
+		snprintf(buffer, 24, "%zu", n);
+	return buffer;
+}
+
+static void append(struct xdp_row *row, const char *format, size_t n)
+{
+	size_t len = strlen(row->name);
+	char number[24];
+
+	snprintf(row->name + len, sizeof(row->name) - len, format, short_number(n, number));
+}
+
+static struct xdp_row plain(int af, uint8_t proto, bool ipip)
+{
+	struct xdp_row row = {
+	    .config = {.af = af,
+		       .proto = proto,
+		       .ipip = ipip,
+		       .outer_af = af,
+		       .vips = 1,
+		       .backends = BACKENDS_FEW},
+	    .flows = 1,
+	};
+
+	snprintf(row.name, sizeof(row.name), "v%d-%s-%s-clean", af,
+		 proto == IPPROTO_TCP ? "tcp" : "udp", ipip ? "ipip" : "l2");
+	if (!ipip)
+		row.target_floors = 2;
+	else if (af == 4)
+		row.target_floors = 3;
+	else if (proto == IPPROTO_TCP)
+		row.target_floors = 3.5;
+	return row;
+}
+
+static struct xdp_row syn(struct xdp_row row)
+{
+	row.syn = true;
+	snprintf(row.name, sizeof(row.name), "v%d-tcp-syn-%s-clean", row.config.af,
+		 row.config.ipip ? "ipip" : "l2");
+	return row;
+}
+
+static struct xdp_row not_a_vip(int af, uint8_t proto)
+{
+	struct xdp_row row = plain(af, proto, true);
+
+	row.expect = XDP_EXPECT_NOT_A_VIP;
+	row.target_floors = 1;
+	snprintf(row.name, sizeof(row.name), "v%d-%snot-a-vip", af,
+		 proto == IPPROTO_TCP ? "" : "udp-");
+	return row;
+}
+
+static struct xdp_row sized(struct xdp_row row, size_t vips, size_t backends)
+{
+	row.config.vips = vips;
+	row.config.backends = backends;
+	row.target_floors = 0;
+	if (vips != 1)
+		append(&row, "-%s-vips", vips);
+	if (backends != BACKENDS_FEW)
+		append(&row, "-%s-backends", backends);
+	return row;
+}
+
+static struct xdp_row flowing(struct xdp_row row, size_t flows, bool random)
+{
+	row.flows = flows;
+	row.random = random;
+	row.versus = NULL;
+	row.target_floors = random && row.config.ipip && row.config.vips == 1 &&
+				    row.config.backends == BACKENDS_FEW && flows == XDP_FLOWS_MANY
+				? 4.5
+				: 0;
+	append(&row, random ? "-%s-random" : "-%s-flows", flows);
+	return row;
+}
+
+/* One flow, many in turn, many in random order. */
+static int add_flows(struct xdp_rows *rows, const char *pattern, const struct xdp_row *row,
+		     size_t flows)
+{
+	const struct xdp_row in_turn = flowing(*row, flows, false),
+			     at_random = flowing(*row, flows, true);
+	int r = add(rows, pattern, row);
+
+	if (r || flows == 1)
+		return r;
+	r = add(rows, pattern, &in_turn);
+	return r ? r : add(rows, pattern, &at_random);
+}
+
+/* Each family with each protocol in each mode, by one flow and by many. */
+static int add_paths(struct xdp_rows *rows, const char *pattern, size_t vips, size_t backends,
+		     size_t flows)
+{
+	int r = 0;
+
+	for (int i = 0; i < 8 && !r; i++) {
+		struct xdp_row row =
+		    plain(i & 4 ? 6 : 4, i & 1 ? IPPROTO_UDP : IPPROTO_TCP, !(i & 2));
+
+		if (vips != 1 || backends != BACKENDS_FEW)
+			row = sized(row, vips, backends);
+		r = add_flows(rows, pattern, &row, flows);
+	}
+	return r;
+}
+
+static int add_syns(struct xdp_rows *rows, const char *pattern)
+{
+	int r = 0;
+
+	for (int i = 0; i < 4 && !r; i++) {
+		const struct xdp_row row = syn(plain(i & 2 ? 6 : 4, IPPROTO_TCP, !(i & 1)));
+
+		r = add(rows, pattern, &row);
+	}
+	for (int i = 0; i < 4 && !r; i++) {
+		const struct xdp_row row =
+		    not_a_vip(i & 2 ? 6 : 4, i & 1 ? IPPROTO_UDP : IPPROTO_TCP);
+
+		r = add(rows, pattern, &row);
+	}
+	return r;
+}
+
+/* What the eight paths do not have: the other family outside, another device, another hash, no root
+ * program. */
+static int add_variants(struct xdp_rows *rows, const char *pattern)
+{
+	int r = 0;
+
+	for (int af = 4; af <= 6 && !r; af += 2) {
+		struct xdp_row other = plain(af, IPPROTO_TCP, true), redirect = other,
+			       source = other, direct = other, pass = not_a_vip(af, IPPROTO_TCP);
+
+		other.config.outer_af = af == 4 ? 6 : 4;
+		snprintf(other.name, sizeof(other.name), "v%d-tcp-ipip%d-clean", af,
+			 other.config.outer_af);
+		redirect.config.redirect = true;
+		strcat(redirect.name, "-redirect");
+		source.config.source = true;
+		strcat(source.name, "-source");
+		direct.direct = pass.direct = true;
+		strcat(direct.name, "-direct");
+		strcat(pass.name, "-direct");
+		other.target_floors = redirect.target_floors = source.target_floors = 0;
+		direct.target_floors = pass.target_floors = 0;
+		r = add(rows, pattern, &other);
+		if (!r)
+			r = add(rows, pattern, &redirect);
+		if (!r)
+			r = add(rows, pattern, &source);
+		if (!r)
+			r = add(rows, pattern, &direct);
+		if (!r)
+			r = add(rows, pattern, &pass);
+	}
+	return r;
+}
+
+/* VIPs in turn; with one flow, each VIP sees one source. */
+static int add_sizes(struct xdp_rows *rows, const char *pattern, bool quick)
+{
+	static const struct {
+		size_t vips, backends;
+		bool quick;
+	} sizes[] = {
+	    {1, 1000, true},	   {1000, 10, true},  {1000, 1000, true},
+	    {1000, 100000, false}, {10000, 10, true}, {10000, 100000, true},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !r; i++)
+		for (int af = 4; af <= (quick ? 4 : 6) && !r; af += 2) {
+			struct xdp_row row =
+			    sized(plain(af, IPPROTO_TCP, true), sizes[i].vips, sizes[i].backends);
+
+			if (quick && !sizes[i].quick)
+				continue;
+			if (af == 4 && sizes[i].vips == 10000 && sizes[i].backends == 100000) {
+				row.versus = base_row;
+				row.target_ratio = 1.5;
+			}
+			r = add_flows(rows, pattern, &row, XDP_FLOWS_MANY);
+		}
+	return r;
+}
+
+int xdp_rows_make(const struct xdp_size *size, const char *pattern, struct xdp_rows *ret_rows)
+{
+	int r;
+
+	*ret_rows = (struct xdp_rows){0};
+	if (size->vips || size->backends || size->flows) {
+		r = add_paths(ret_rows, pattern, size->vips ? size->vips : 1,
+			      size->backends ? size->backends : BACKENDS_FEW,
+			      size->flows ? size->flows : XDP_FLOWS_MANY);
+	} else {
+		r = add_paths(ret_rows, pattern, 1, BACKENDS_FEW, XDP_FLOWS_MANY);
+		if (!r)
+			r = add_syns(ret_rows, pattern);
+		if (!r)
+			r = add_variants(ret_rows, pattern);
+		if (!r)
+			r = add_sizes(ret_rows, pattern, size->quick);
+	}
+	if (r)
+		xdp_rows_free(ret_rows);
+	return r;
+}
+
+void xdp_rows_free(struct xdp_rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++)
+		free(rows->rows[i].samples);
+	free(rows->rows);
+	*rows = (struct xdp_rows){0};
+}
