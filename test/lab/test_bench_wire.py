@@ -111,7 +111,7 @@ def test_a_box_that_does_not_forward_is_an_error(tmp_path):
     agent = tmp_path / "lb-agent"
     agent.write_text(f"""#!/bin/sh
 (sleep 2; ip link set bench0 xdp off) &
-exec {paths.binary("lb-agent")} "$@"
+exec '{paths.binary("lb-agent")}' "$@"
 """)
     agent.chmod(0o755)
     done = wire("--agent", str(agent), "--quick", "--rounds", "50", "--seconds", "0.2",
