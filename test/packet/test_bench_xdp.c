@@ -153,6 +153,19 @@ Test(bench_xdp, refuses_another_mode_than_the_rows)
 	refuse(&rows, "bytes, not");
 }
 
+/* All are forwarded and come out right: only the VIPs' own counters tell. */
+Test(bench_xdp, refuses_packets_of_another_vip)
+{
+	struct xdp_rows rows = rows_of("v4-tcp-l2-clean");
+	struct err err = {0};
+
+	rows.rows[0].config.vips = 2;
+	cr_assert_eq(xdp_scene_open(&rows.rows[0].config, &rows.rows[0].scene, &err), 0, "%s",
+		     err.text);
+	rows.rows[0].config.vips = 1;
+	refuse(&rows, "VIP 0 forwarded 1010 packets, not 505");
+}
+
 Test(bench_xdp, refuses_another_device_than_the_rows)
 {
 	struct xdp_rows rows = one_row("v4-tcp-ipip-clean-redirect");
