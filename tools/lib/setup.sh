@@ -61,6 +61,9 @@ check_machine() {
 	unshare --net true 2>/dev/null ||
 		fail "the kernel refuses new network namespaces:" \
 			"needs CONFIG_NET_NS, and user.max_net_namespaces above 0"
+	unshare --mount --propagation slave true 2>/dev/null ||
+		fail "mounts cannot be kept apart ('ip netns' needs it): in a chroot / is no mount" \
+			"point; use a container, a VM or pivot_root"
 	[ -r /sys/kernel/btf/vmlinux ] ||
 		fail "/sys/kernel/btf/vmlinux is missing: the kernel needs CONFIG_DEBUG_INFO_BTF" \
 			"(Debian's kernels have it), and /sys must be mounted"

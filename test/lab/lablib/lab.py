@@ -172,6 +172,8 @@ class Lab:
     def logs(self, lines=60):
         """The ends of all logs, as text, for a failure's report."""
         parts = []
+        if not os.path.isdir(self.dir):  # the lab never came up, and is removed again
+            return ""
         for entry in sorted(os.listdir(self.dir)):
             path = os.path.join(self.dir, entry)
             if entry.endswith(".log") and os.path.getsize(path):
