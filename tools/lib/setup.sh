@@ -14,7 +14,7 @@ PYTHON=/usr/bin/python3
 
 PACKAGES=(
 	build-essential clang llvm bpftool meson ninja-build pkg-config
-	libbpf-dev libxdp-dev libelf-dev libnl-3-dev libnl-route-3-dev libyaml-dev libevent-dev
+	libbpf-dev libxdp-dev libelf-dev libnl-3-dev libyaml-dev libevent-dev
 	libjansson-dev libsystemd-dev libcriterion-dev linux-libc-dev
 	iproute2 iputils-ping ethtool nftables netsniff-ng procps util-linux mount curl nginx-light
 	iperf3 tcpdump python3 python3-pytest python3-scapy python3-yaml
