@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from lablib import paths
+from lablib.nobody import run_as_nobody
 
 ROWS = {
     "check", "plan-first", "plan-one-weight", "table", "table-weighted", "first-apply",
@@ -105,6 +106,6 @@ def test_a_wrong_call_is_refused_with_a_reason(argv, word):
 
 
 def test_without_root_it_says_that_root_is_needed():
-    done = bench("control", user=65534, group=65534, extra_groups=[])
+    done = run_as_nobody(paths.binary("lb-bench"), "control")
     assert done.returncode == 1
     assert "root" in done.stderr

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from lablib import paths
+from lablib.nobody import run_as_nobody
 
 SLUICE = {f"wire-{forward}-v{family}{end}" for forward in ("ipip", "l2") for family in (4, 6)
           for end in ("", "-redirect")}
@@ -135,6 +136,6 @@ def test_a_wrong_call_is_refused_with_a_reason(argv, word):
 
 
 def test_without_root_it_says_that_root_is_needed():
-    done = wire(user=65534, group=65534, extra_groups=[])
+    done = run_as_nobody(paths.binary("lb-bench"), "wire")
     assert done.returncode == 1
     assert "root" in done.stderr

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from lablib import paths
+from lablib.nobody import run_as_nobody
 
 V4_ROWS = {
     f"v4-{proto}-{mode}-clean{flows}"
@@ -81,7 +82,7 @@ def test_a_wrong_call_is_refused_with_a_reason(argv, word):
 
 
 def test_without_root_it_says_that_root_is_needed():
-    done = bench("xdp", "--path", "v4-not-a-vip", user=65534, group=65534, extra_groups=[])
+    done = run_as_nobody(paths.binary("lb-bench"), "xdp", "--path", "v4-not-a-vip")
     assert done.returncode == 1
     assert "root" in done.stderr
 

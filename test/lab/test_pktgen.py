@@ -19,6 +19,7 @@ import time
 import pytest
 
 from lablib import netns, paths
+from lablib.nobody import run_as_nobody
 from lablib.netns import Namespace
 
 PKTGEN = os.path.join(paths.ROOT, "tools", "pktgen", "pktgen")
@@ -191,8 +192,7 @@ def test_help_and_scenarios_show_how_to_call_it():
 
 
 def test_without_root_it_says_that_root_is_needed():
-    done = pktgen("--device", "lo", "--dst", V4, "--dst-mac", MAC, user=65534, group=65534,
-                  extra_groups=[])
+    done = run_as_nobody(PKTGEN, "--device", "lo", "--dst", V4, "--dst-mac", MAC)
     assert done.returncode == 2 and "root" in done.stderr
 
 
