@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A program run without privileges, wherever the source tree is (in /root nobody else can reach it)."""
+"""A program run without privileges, wherever the source tree is (/root is closed to others)."""
 
 import os
 import shutil
