@@ -176,7 +176,7 @@ static int write_new_lines(struct apply *apply, const struct plan_pool *change,
 		/* The line that it has now says whether it is ready already. */
 		if (old_id >= 0 && apply->live_lines)
 			current = apply->live_lines[before->first_backend + (uint32_t)old_id];
-		agent_wanted_line(apply->agent, pool, b, &current, &line);
+		agent_wanted_line(apply->agent, b, &current, &line);
 		if (fresh || old_id < 0 || !(current.flags & LB_BACKEND_READY))
 			dataplane_write_backend(&lines[b->local_id], &line);
 	}

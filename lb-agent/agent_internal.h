@@ -96,9 +96,8 @@ void agent_on_health(void *ctx, const char *pool, const struct lb_addr *address,
 		     const struct probe_status *status);
 
 /* The line of a backend as it should be now, given the one in the map (see agent_refresh.c). */
-void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
-		       struct runtime_backend *backend, const struct lb_backend *current,
-		       struct lb_backend *ret_line);
+void agent_wanted_line(struct agent *agent, struct runtime_backend *backend,
+		       const struct lb_backend *current, struct lb_backend *ret_line);
 /* ctl's handler. */
 json_t *agent_command(void *ctx, const char *command, const json_t *args, char **ret_error,
 		      char **ret_diagnostics);

@@ -37,9 +37,8 @@ static bool same_destination(const struct lb_backend *a, const struct lb_backend
 					  : !memcmp(a->outer + 16, b->outer + 16, 4);
 }
 
-void agent_wanted_line(struct agent *agent, const struct runtime_pool *pool,
-		       struct runtime_backend *backend, const struct lb_backend *current,
-		       struct lb_backend *ret_line)
+void agent_wanted_line(struct agent *agent, struct runtime_backend *backend,
+		       const struct lb_backend *current, struct lb_backend *ret_line)
 {
 	const struct nexthop *nexthop = netlink_nexthop(agent->netlink, &backend->conf->address);
 	const struct conf_node *node = &agent->config->node;
@@ -101,8 +100,8 @@ int agent_refresh_pool(struct agent *agent, struct runtime_pool *pool)
 	for (size_t i = 0; i < n; i++) {
 		struct runtime_backend *b = &pool->backends[i];
 
-		agent_wanted_line(agent, pool, b,
-				  &target.backends[where->first_backend + b->local_id], &wanted[i]);
+		agent_wanted_line(agent, b, &target.backends[where->first_backend + b->local_id],
+				  &wanted[i]);
 	}
 	runtime_evaluate(pool);
 	rebuild = !runtime_slots_current(pool);

@@ -5,6 +5,7 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -64,4 +65,12 @@ int bench_parse_number(const char *text, size_t min, size_t max, size_t *ret_num
 		return -EINVAL;
 	*ret_number = (size_t)value;
 	return 0;
+}
+
+int bench_number_option(const char *name, size_t min, size_t max, size_t *ret_number)
+{
+	if (!bench_parse_number(optarg, min, max, ret_number))
+		return 0;
+	bench_error("--%s %s: a number from %zu to %zu is wanted", name, optarg, min, max);
+	return -EINVAL;
 }

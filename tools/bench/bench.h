@@ -42,5 +42,7 @@ void bench_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A decimal number from `min` to `max`, or -EINVAL. */
 int bench_parse_number(const char *text, size_t min, size_t max, size_t *ret_number);
+/* The same for getopt's optarg; -EINVAL is said, with the option's name and the range. */
+int bench_number_option(const char *name, size_t min, size_t max, size_t *ret_number);
 
 #endif

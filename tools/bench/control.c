@@ -115,14 +115,6 @@ static void print_help(void)
 		printf("  %-24s %s\n", rows[i].name, rows[i].help);
 }
 
-static int number_option(const char *name, size_t max, size_t *ret_number)
-{
-	if (!bench_parse_number(optarg, 1, max, ret_number))
-		return 0;
-	bench_error("--%s %s: a number from 1 to %zu is wanted", name, optarg, max);
-	return -EINVAL;
-}
-
 /* -1: go on; else the exit code. */
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -131,16 +123,16 @@ static int read_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1 && !r) {
 		switch (c) {
 		case OPT_VIPS:
-			r = number_option("vips", GENCONF_VIPS_MAX, &o->vips);
+			r = bench_number_option("vips", 1, GENCONF_VIPS_MAX, &o->vips);
 			break;
 		case OPT_BACKENDS:
-			r = number_option("backends", GENCONF_BACKENDS_MAX, &o->backends);
+			r = bench_number_option("backends", 1, GENCONF_BACKENDS_MAX, &o->backends);
 			break;
 		case OPT_POOLS:
-			r = number_option("pools", GENCONF_VIPS_MAX, &o->pools);
+			r = bench_number_option("pools", 1, GENCONF_VIPS_MAX, &o->pools);
 			break;
 		case OPT_ROUNDS:
-			r = number_option("rounds", 1000, &o->rounds);
+			r = bench_number_option("rounds", 1, 1000, &o->rounds);
 			break;
 		case OPT_QUICK:
 			o->quick = true;

@@ -79,14 +79,6 @@ struct arguments {
 	const char *agent;
 };
 
-static int number_option(const char *name, size_t min, size_t max, size_t *ret_number)
-{
-	if (!bench_parse_number(optarg, min, max, ret_number))
-		return 0;
-	bench_error("--%s %s: a number from %zu to %zu is wanted", name, optarg, min, max);
-	return -EINVAL;
-}
-
 static int seconds_option(double *ret_seconds)
 {
 	char *end;
@@ -115,17 +107,17 @@ static int read_option(int c, int argc, char **argv, struct arguments *a)
 
 	switch (c) {
 	case OPT_FLOWS:
-		return number_option("flows", 1, FLOWS_MAX, &o->flows);
+		return bench_number_option("flows", 1, FLOWS_MAX, &o->flows);
 	case OPT_SIZE:
-		return number_option("size", WIRE_FRAME_MIN, FRAME_MAX, &o->size);
+		return bench_number_option("size", WIRE_FRAME_MIN, FRAME_MAX, &o->size);
 	case OPT_VIPS:
-		return number_option("vips", 1, WIRE_VIPS_MAX, &o->vips);
+		return bench_number_option("vips", 1, WIRE_VIPS_MAX, &o->vips);
 	case OPT_BACKENDS:
-		return number_option("backends", 1, BACKENDS_MAX, &o->backends);
+		return bench_number_option("backends", 1, BACKENDS_MAX, &o->backends);
 	case OPT_SECONDS:
 		return seconds_option(&o->seconds);
 	case OPT_ROUNDS:
-		return number_option("rounds", 1, WIRE_ROUNDS_MAX, &o->rounds);
+		return bench_number_option("rounds", 1, WIRE_ROUNDS_MAX, &o->rounds);
 	case OPT_FAMILY:
 		return choice_option("family", "4", &o->v4, "6", &o->v6);
 	case OPT_FORWARD:

@@ -71,14 +71,6 @@ static const struct option long_options[] = {
     {0},
 };
 
-static int number_option(const char *name, size_t max, size_t *ret_number)
-{
-	if (!bench_parse_number(optarg, 1, max, ret_number))
-		return 0;
-	bench_error("--%s %s: a number from 1 to %zu is wanted", name, optarg, max);
-	return -EINVAL;
-}
-
 /* -1: go on; else the exit code. */
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -87,7 +79,7 @@ static int read_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "h", long_options, NULL)) != -1 && !r) {
 		switch (c) {
 		case OPT_ROUNDS:
-			r = number_option("rounds", ROUNDS_MAX, &o->rounds);
+			r = bench_number_option("rounds", 1, ROUNDS_MAX, &o->rounds);
 			break;
 		case OPT_QUICK:
 			o->size.quick = true;
@@ -96,13 +88,13 @@ static int read_options(int argc, char **argv, struct options *o)
 			o->pattern = optarg;
 			break;
 		case OPT_VIPS:
-			r = number_option("vips", XDP_VIPS_MAX, &o->size.vips);
+			r = bench_number_option("vips", 1, XDP_VIPS_MAX, &o->size.vips);
 			break;
 		case OPT_BACKENDS:
-			r = number_option("backends", XDP_BACKENDS_MAX, &o->size.backends);
+			r = bench_number_option("backends", 1, XDP_BACKENDS_MAX, &o->size.backends);
 			break;
 		case OPT_FLOWS:
-			r = number_option("flows", XDP_FLOWS_MAX, &o->size.flows);
+			r = bench_number_option("flows", 1, XDP_FLOWS_MAX, &o->size.flows);
 			break;
 		case OPT_LIST:
 			o->list = true;
