@@ -34,6 +34,8 @@ static const char usage[] =
     "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
     "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"
     "      --flows N        power of two)\n"
+    "      --count          what one packet of each row does, and no times: the counts are the\n"
+    "                       same on every machine and in every run\n"
     "      --list           the names of the rows\n"
     "      --json [FILE]    write the results to FILE; without one, to standard output in place\n"
     "                       of the table\n"
@@ -43,7 +45,7 @@ struct options {
 	struct xdp_size size;
 	size_t rounds; /* 0: not given */
 	const char *pattern;
-	bool json, list;
+	bool json, list, count;
 	const char *json_path; /* NULL: standard output */
 };
 
@@ -54,6 +56,7 @@ enum {
 	OPT_VIPS,
 	OPT_BACKENDS,
 	OPT_FLOWS,
+	OPT_COUNT,
 	OPT_LIST,
 	OPT_JSON
 };
@@ -65,6 +68,7 @@ static const struct option long_options[] = {
     {"vips", required_argument, NULL, OPT_VIPS},
     {"backends", required_argument, NULL, OPT_BACKENDS},
     {"flows", required_argument, NULL, OPT_FLOWS},
+    {"count", no_argument, NULL, OPT_COUNT},
     {"list", no_argument, NULL, OPT_LIST},
     {"json", optional_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
@@ -96,6 +100,9 @@ static int read_options(int argc, char **argv, struct options *o)
 		case OPT_FLOWS:
 			r = bench_number_option("flows", 1, XDP_FLOWS_MAX, &o->size.flows);
 			break;
+		case OPT_COUNT:
+			o->count = true;
+			break;
 		case OPT_LIST:
 			o->list = true;
 			break;
@@ -120,6 +127,14 @@ static int read_options(int argc, char **argv, struct options *o)
 	while (o->size.flows & (o->size.flows - 1))
 		o->size.flows += o->size.flows & -o->size.flows;
 	return r ? BENCH_USAGE : -1;
+}
+
+/* The same of all scenes: another configuration is other maps and other rodata. */
+static int read_programs(struct xdp_result *result, const struct xdp_scene *scene, struct err *err)
+{
+	int r = xdp_program_read(xdp_scene_root_fd(scene), &result->programs[0], err);
+
+	return r ? r : xdp_program_read(xdp_scene_balancer_fd(scene), &result->programs[1], err);
 }
 
 /* Every configuration that a row needs, each once. */
@@ -252,11 +267,9 @@ static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_re
 	if (!r)
 		r = open_scenes(&scenes, rows, err);
 	if (!r)
-		r = xdp_program_read(xdp_scene_root_fd(scenes.scenes[0]), &result->programs[0],
-				     err);
-	if (!r)
-		r = xdp_program_read(xdp_scene_balancer_fd(scenes.scenes[0]), &result->programs[1],
-				     err);
+		r = read_programs(result, scenes.scenes[0], err);
+	for (size_t i = 0; i < rows->n && !r; i++)
+		xdp_count_row(&rows->rows[i], &rows->rows[i].error);
 	for (size_t i = 0; i < result->rounds && !r; i++) {
 		bench_progress("round %zu of %zu", i + 1, result->rounds);
 		r = measure_round(bench, rows, i, references, err);
@@ -267,12 +280,53 @@ static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_re
 	return r;
 }
 
+/* That the packets take the row's path the counters say better than the packet that is counted. */
+static int count_row(struct xdp_bench *bench, struct xdp_row *row)
+{
+	double ns;
+	int r = xdp_bench_row(bench, row, 0, 2, &ns, &row->error);
+
+	return r ? r : xdp_count_row(row, &row->error);
+}
+
+/* Without times there is no need to have all configurations at once. */
+static int count(struct xdp_rows *rows, struct xdp_result *result, struct err *err)
+{
+	struct xdp_scene *scene = NULL;
+	struct xdp_bench *bench = NULL;
+	int r = xdp_bench_open(&bench, err);
+
+	for (size_t i = 0; i < rows->n && !r; i++) {
+		struct xdp_row *row = &rows->rows[i];
+
+		if (!i || !xdp_config_equal(&row->config, &row[-1].config)) {
+			bench_progress("configuration of %s", row->name);
+			xdp_scene_close(scene);
+			r = xdp_scene_open(&row->config, &scene, err);
+		}
+		if (!r && !i)
+			r = read_programs(result, scene, err);
+		if (r)
+			break;
+		row->scene = scene;
+		count_row(bench, row);
+	}
+	bench_progress_end();
+	xdp_scene_close(scene);
+	xdp_bench_close(bench);
+	return r;
+}
+
 static int show(const struct options *o, const struct xdp_result *result, FILE *json)
 {
 	int code = BENCH_OK;
 
-	if (!o->json || o->json_path)
-		xdp_result_print(result, stdout);
+	if (!o->json || o->json_path) {
+		if (o->count)
+			xdp_result_print_counts(result, stdout);
+		else
+			xdp_result_print(result, stdout);
+	}
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
 
@@ -281,8 +335,9 @@ static int show(const struct options *o, const struct xdp_result *result, FILE *
 		bench_error("%s: %s", row->name, row->error.text);
 		code = BENCH_FAILED;
 	}
-	if (json &&
-	    ((o->json_path && ftruncate(fileno(json), 0)) || xdp_result_write_json(result, json))) {
+	if (json && ((o->json_path && ftruncate(fileno(json), 0)) ||
+		     (o->count ? xdp_result_write_counts(result, json)
+			       : xdp_result_write_json(result, json)))) {
 		bench_error("%s: it could not be written",
 			    o->json_path ? o->json_path : "standard output");
 		code = BENCH_FAILED;
@@ -314,7 +369,7 @@ static int run_rows(const struct options *o, struct xdp_rows *rows)
 			return code;
 		}
 	}
-	if (measure(o, rows, &result, &references, &err))
+	if (o->count ? count(rows, &result, &err) : measure(o, rows, &result, &references, &err))
 		bench_error("%s", err.text);
 	else
 		code = show(o, &result, json);

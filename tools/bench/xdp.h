@@ -2,7 +2,8 @@
 /*
  * xdp.h - what the files of 'lb-bench xdp' share: xdp.c (options, the run), xdp_rows.c (which paths
  * there are), xdp_scene.c (a configuration in the balancer's maps), xdp_run.c (one measurement, and
- * whether it took the path), xdp_report.c (table and JSON).
+ * whether it took the path), xdp_count.c (what one packet does on it), xdp_result.c (table and
+ * JSON).
  */
 #ifndef LB_BENCH_XDP_H
 #define LB_BENCH_XDP_H
@@ -40,6 +41,11 @@ enum xdp_expect {
 	XDP_EXPECT_NOT_A_VIP,
 };
 
+/* What one packet does: as in struct bpf_trace_result. */
+struct xdp_cost {
+	uint64_t instructions, lookups, helper_calls, config_lines, counter_lines;
+};
+
 struct xdp_row {
 	char name[XDP_NAME_MAX]; /* stable: results are compared by it */
 	struct xdp_config config;
@@ -56,7 +62,8 @@ struct xdp_row {
 	uint32_t next_flow, next_vip;
 	double *samples; /* ns an iteration, gross, by round; malloc'd */
 	size_t n_samples;
-	struct err error; /* not empty: it did not take its path, or could not be measured */
+	struct xdp_cost cost; /* of the first flow's packet to the first VIP */
+	struct err error;     /* not empty: it did not take its path, or could not be measured */
 };
 
 struct xdp_rows {
@@ -82,6 +89,10 @@ void xdp_scene_close(struct xdp_scene *scene);
 bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b);
 int xdp_scene_root_fd(const struct xdp_scene *scene);
 int xdp_scene_balancer_fd(const struct xdp_scene *scene);
+/* Borrowed; see dataplane.h. */
+struct dataplane_code;
+const struct dataplane_code *xdp_scene_root_code(const struct xdp_scene *scene);
+const struct dataplane_code *xdp_scene_balancer_code(const struct xdp_scene *scene);
 uint64_t xdp_scene_map_memory(const struct xdp_scene *scene);
 /* For tests: takes the backends' next hops away, so that no packet is forwarded. */
 void xdp_scene_spoil(struct xdp_scene *scene);
@@ -119,6 +130,14 @@ int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, u
 /* The same of a reference program, behind the wrapper of a family. */
 int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
 			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err);
+
+/* What the row's packets must come out with: XDP_*, and so many bytes more than they went in. */
+uint32_t xdp_row_action(const struct xdp_row *row);
+size_t xdp_row_growth(const struct xdp_row *row);
+
+/* xdp_count.c: fills in the row's cost. -EBADMSG: the packet went another way than in the kernel,
+ * or than the row's, or cannot be followed, as `err` says. */
+int xdp_count_row(struct xdp_row *row, struct err *err);
 
 /* What the kernel tells of a program. */
 struct xdp_program {

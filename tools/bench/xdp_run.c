@@ -215,14 +215,14 @@ static int check_vips(const struct xdp_row *row, const struct xdp_counts *was,
 		       packets, bytes, n, n * len);
 }
 
-static uint32_t expected_action(const struct xdp_row *row)
+uint32_t xdp_row_action(const struct xdp_row *row)
 {
 	if (row->expect == XDP_EXPECT_NOT_A_VIP)
 		return XDP_PASS;
 	return row->config.redirect ? XDP_REDIRECT : XDP_TX;
 }
 
-static size_t expected_growth(const struct xdp_row *row)
+size_t xdp_row_growth(const struct xdp_row *row)
 {
 	if (row->expect != XDP_EXPECT_FORWARDED || !row->config.ipip)
 		return 0;
@@ -250,7 +250,7 @@ static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, 
 	}
 	r = test_run(bench, row->config.af, frame, &wrapper, warm, timed, &outcome, err);
 	if (!r)
-		r = check_outcome(&outcome, expected_action(row), len, expected_growth(row),
+		r = check_outcome(&outcome, xdp_row_action(row), len, xdp_row_growth(row),
 				  warm + timed, err);
 	row->next_vip = wrapper.vip;
 	row->next_flow = wrapper.flow;
