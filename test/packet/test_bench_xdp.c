@@ -182,6 +182,114 @@ Test(bench_xdp, refuses_a_root_program_without_a_balancer_behind_it)
 	refuse(&rows, "forwarded 0 packets");
 }
 
+/* xdp_count_row() compares with the kernel: a row that is counted came out the same. */
+Test(bench_xdp, counts_a_packet_of_every_path_that_comes_out_as_in_the_kernel)
+{
+	struct xdp_rows rows = rows_of("*");
+	size_t counted = 0;
+
+	for (size_t i = 0; i < rows.n; i++) {
+		struct xdp_row *row = &rows.rows[i];
+		struct err err = {0};
+
+		if (row->config.backends > 1000 || row->config.vips > 1000)
+			continue;
+		cr_assert_eq(xdp_scene_open(&row->config, &row->scene, &err), 0, "%s: %s",
+			     row->name, err.text);
+		cr_assert_eq(xdp_count_row(row, &err), 0, "%s: %s", row->name, err.text);
+		cr_assert_gt(row->cost.instructions, 50, "%s", row->name);
+		cr_assert_geq(row->cost.config_lines, 3, "%s", row->name);
+		cr_assert_geq(row->cost.counter_lines, 1, "%s", row->name);
+		xdp_scene_close(row->scene);
+		counted++;
+	}
+	cr_assert_geq(counted, 40);
+	xdp_rows_free(&rows);
+}
+
+static struct xdp_cost cost_of(const char *name)
+{
+	struct xdp_rows rows = one_row(name);
+	struct xdp_cost cost;
+	struct err err = {0};
+
+	cr_assert_eq(xdp_count_row(&rows.rows[0], &err), 0, "%s", err.text);
+	cost = rows.rows[0].cost;
+	xdp_scene_close(rows.rows[0].scene);
+	xdp_rows_free(&rows);
+	return cost;
+}
+
+Test(bench_xdp, counts_the_root_program_with_the_balancer)
+{
+	const struct xdp_cost whole = cost_of("v6-tcp-ipip-clean"),
+			      direct = cost_of("v6-tcp-ipip-clean-direct");
+
+	cr_assert_eq(whole.helper_calls, direct.helper_calls + 1); /* the tail call */
+	cr_assert_gt(whole.instructions, direct.instructions + 3);
+	cr_assert_eq(whole.config_lines, direct.config_lines);
+}
+
+Test(bench_xdp, counts_the_same_with_a_large_configuration)
+{
+	const struct xdp_cost small = cost_of("v4-tcp-ipip-clean"),
+			      large = cost_of("v4-tcp-ipip-clean-1k-vips-1k-backends");
+
+	cr_assert_eq(small.instructions, large.instructions);
+	cr_assert_eq(small.config_lines, large.config_lines);
+	cr_assert_eq(small.counter_lines, large.counter_lines);
+}
+
+Test(bench_xdp, counting_changes_nothing_but_by_the_kernels_run)
+{
+	struct xdp_rows rows = one_row("v4-udp-ipip-clean");
+	struct err err = {0};
+	uint64_t packets;
+	size_t used;
+
+	cr_assert_eq(xdp_count_row(&rows.rows[0], &err), 0, "%s", err.text);
+	cr_assert_eq(xdp_scene_backend_packets(rows.rows[0].scene, &packets, &used, &err), 0);
+	cr_assert_eq(packets, 1);
+	xdp_scene_close(rows.rows[0].scene);
+	xdp_rows_free(&rows);
+}
+
+/* `word` is in the error of a row that lies about itself. */
+static void refuse_count(struct xdp_rows *rows, const char *word)
+{
+	struct err err = {0};
+
+	cr_assert_eq(xdp_count_row(&rows->rows[0], &err), -EBADMSG);
+	cr_assert(strstr(err.text, word), "'%s' is not in: %s", word, err.text);
+	cr_assert_eq(rows->rows[0].cost.instructions, 0);
+	xdp_scene_close(rows->rows[0].scene);
+	xdp_rows_free(rows);
+}
+
+Test(bench_xdp, does_not_count_a_packet_that_was_dropped)
+{
+	struct xdp_rows rows = one_row("v4-tcp-ipip-clean");
+
+	xdp_scene_spoil(rows.rows[0].scene);
+	refuse_count(&rows, "the action is 1, not 3");
+}
+
+Test(bench_xdp, does_not_count_a_packet_that_came_out_longer_than_its_row_says)
+{
+	struct xdp_rows rows = one_row("v4-tcp-l2-clean");
+
+	rows.rows[0].config.ipip = true;
+	refuse_count(&rows, "64 bytes come out, not 84");
+}
+
+Test(bench_xdp, does_not_count_a_root_program_without_a_balancer_behind_it)
+{
+	struct xdp_rows rows = one_row("v4-tcp-ipip-clean");
+
+	xdp_scene_empty_root(rows.rows[0].scene);
+	refuse_count(&rows, "the action is 2, not 3");
+}
+
 Test(bench_xdp, sizes_and_patterns_choose_the_rows)
 {
 	const struct xdp_size size = {.vips = 7, .backends = 20, .flows = 4};

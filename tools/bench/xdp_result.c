@@ -13,6 +13,10 @@
 
 #include "report.h"
 
+#define NAME_WIDTH   52
+#define COST_TITLES  " %6s %8s %6s %6s"
+#define COST_COLUMNS "insns", "look-ups", "calls", "lines"
+
 struct net {
 	double median, min, max; /* ns, net of the empty program of the same round */
 	double floors;
@@ -96,12 +100,9 @@ static void print_cost(const struct xdp_cost *cost, FILE *out)
 		cost->lookups, cost->helper_calls, lines);
 }
 
-#define COST_TITLES  " %6s %8s %6s %6s"
-#define COST_COLUMNS "insns", "look-ups", "calls", "lines"
-
 static void print_row(const struct xdp_row *row, const struct net *net, FILE *out)
 {
-	fprintf(out, "%-44s", row->name);
+	fprintf(out, "%-*s", NAME_WIDTH, row->name);
 	if (*row->error.text) {
 		fprintf(out, "  ERROR: %s\n", row->error.text);
 		return;
@@ -144,10 +145,10 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 			result->load);
 	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %u iterations\n\n",
 		result->rounds, result->repeat);
-	fprintf(out, "%-44s%7s %7s %7s %7s" COST_TITLES "  %s\n", "", "median", "min", "max",
-		"floors", COST_COLUMNS, "target");
-	fprintf(out, "%-44s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
-		1.0);
+	fprintf(out, "%-*s%7s %7s %7s %7s" COST_TITLES "  %s\n", NAME_WIDTH, "", "median", "min",
+		"max", "floors", COST_COLUMNS, "target");
+	fprintf(out, "%-*s%7.1f %7.1f %7.1f %7.2f\n", NAME_WIDTH, "floor", floor.median, floor.min,
+		floor.max, 1.0);
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
 		struct net net;
@@ -160,11 +161,11 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 
 void xdp_result_print_counts(const struct xdp_result *result, FILE *out)
 {
-	fprintf(out, "%-44s" COST_TITLES "\n", "", COST_COLUMNS);
+	fprintf(out, "%-*s" COST_TITLES "\n", NAME_WIDTH, "", COST_COLUMNS);
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
 
-		fprintf(out, "%-44s", row->name);
+		fprintf(out, "%-*s", NAME_WIDTH, row->name);
 		if (*row->error.text)
 			fprintf(out, "  ERROR: %s", row->error.text);
 		else
