@@ -131,9 +131,11 @@ int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, u
 int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
 			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err);
 
+/* The frame of the row's first flow to its first VIP (XDP_PACKET_MAX bytes of room); its length. */
+size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame);
 /* What the row's packets must come out with: XDP_*, and so many bytes more than they went in. */
 uint32_t xdp_row_action(const struct xdp_row *row);
-size_t xdp_row_growth(const struct xdp_row *row);
+int xdp_row_growth(const struct xdp_row *row);
 
 /* xdp_count.c: fills in the row's cost. -EBADMSG: the packet went another way than in the kernel,
  * or than the row's, or cannot be followed, as `err` says. */

@@ -26,16 +26,19 @@ struct subject {
 	struct bpf_trace_program programs[2]; /* root, balancer */
 	struct bpf_trace_map maps[MAPS_MAX];
 	struct bpf_map_info infos[MAPS_MAX];
-	size_t mapped[MAPS_MAX]; /* bytes of `memory` that are to be unmapped */
+	size_t mapped[MAPS_MAX];   /* bytes of `memory` that are to be unmapped */
+	uint8_t *copied[MAPS_MAX]; /* the same where it cannot be mapped; malloc'd */
 	uint32_t array[MAPS_MAX][PROGRAMS_MAX];
 	size_t n_maps;
 };
 
 static void subject_free(struct subject *s)
 {
-	for (size_t i = 0; s && i < s->n_maps; i++)
+	for (size_t i = 0; s && i < MAPS_MAX; i++) {
 		if (s->mapped[i])
 			munmap((void *)(uintptr_t)s->maps[i].memory, s->mapped[i]);
+		free(s->copied[i]);
+	}
 	free(s);
 }
 
@@ -51,12 +54,32 @@ static int read_program_array(int fd, const struct bpf_map_info *info, uint32_t 
 	return 0;
 }
 
-static int map_memory(struct subject *s, int fd, struct err *err)
+/* libbpf makes a .rodata that user space has no name in without BPF_F_MMAPABLE. */
+static int copy_values(struct subject *s, int fd, size_t stride, struct err *err)
 {
 	struct bpf_trace_map *map = &s->maps[s->n_maps];
-	const size_t bytes = ((size_t)map->value_size + 7) / 8 * 8 * map->max_entries;
-	void *memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
+	uint8_t *copy = calloc(map->max_entries, stride);
 
+	if (!copy)
+		return err_set(err, -ENOMEM, "out of memory");
+	s->copied[s->n_maps] = copy;
+	map->memory = copy;
+	for (uint32_t key = 0; key < map->max_entries; key++)
+		if (bpf_map_lookup_elem(fd, &key, copy + key * stride))
+			return err_set(err, -errno, "reading %s: %s", map->name, strerror(errno));
+	return 0;
+}
+
+static int map_values(struct subject *s, int fd, struct err *err)
+{
+	struct bpf_trace_map *map = &s->maps[s->n_maps];
+	const size_t stride = ((size_t)map->value_size + 7) / 8 * 8,
+		     bytes = stride * map->max_entries;
+	void *memory;
+
+	if (!(s->infos[s->n_maps].map_flags & BPF_F_MMAPABLE))
+		return copy_values(s, fd, stride, err);
+	memory = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED)
 		return err_set(err, -errno, "mapping %s: %s", map->name, strerror(errno));
 	map->memory = memory;
@@ -93,7 +116,7 @@ static int add_map(struct subject *s, uint32_t id, struct err *err)
 	if (info->type == BPF_MAP_TYPE_PROG_ARRAY)
 		r = read_program_array(fd, info, s->array[n], err);
 	else if (info->type == BPF_MAP_TYPE_ARRAY)
-		r = map_memory(s, fd, err);
+		r = map_values(s, fd, err);
 	s->n_maps += !r;
 out:
 	if (fd >= 0)
@@ -180,7 +203,7 @@ static int check_path(const struct xdp_row *row, size_t len, const struct bpf_tr
 		      struct err *err)
 {
 	const uint32_t action = xdp_row_action(row);
-	const size_t out_len = len + xdp_row_growth(row);
+	const size_t out_len = (size_t)((int64_t)len + xdp_row_growth(row));
 
 	if (traced->action != action)
 		return err_set(err, -EBADMSG, "counting: the action is %u, not %u", traced->action,
@@ -196,10 +219,8 @@ static int check_path(const struct xdp_row *row, size_t len, const struct bpf_tr
 
 int xdp_count_row(struct xdp_row *row, struct err *err)
 {
-	const uint16_t port = row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT;
 	uint8_t frame[XDP_PACKET_MAX];
-	const size_t len =
-	    xdp_packet_write(row->config.af, row->config.proto, row->syn, port, frame);
+	const size_t len = xdp_row_frame(row, frame);
 	struct bpf_trace_result traced;
 	struct bpf_trace_input input;
 	struct subject *s;

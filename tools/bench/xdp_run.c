@@ -215,6 +215,13 @@ static int check_vips(const struct xdp_row *row, const struct xdp_counts *was,
 		       packets, bytes, n, n * len);
 }
 
+size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame)
+{
+	const uint16_t port = row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT;
+
+	return xdp_packet_write(row->config.af, row->config.proto, row->syn, port, ret_frame);
+}
+
 uint32_t xdp_row_action(const struct xdp_row *row)
 {
 	if (row->expect == XDP_EXPECT_NOT_A_VIP)
@@ -222,7 +229,7 @@ uint32_t xdp_row_action(const struct xdp_row *row)
 	return row->config.redirect ? XDP_REDIRECT : XDP_TX;
 }
 
-size_t xdp_row_growth(const struct xdp_row *row)
+int xdp_row_growth(const struct xdp_row *row)
 {
 	if (row->expect != XDP_EXPECT_FORWARDED || !row->config.ipip)
 		return 0;
@@ -232,11 +239,10 @@ size_t xdp_row_growth(const struct xdp_row *row)
 static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
 		   double *ret_ns, struct err *err)
 {
-	const uint16_t port = row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT;
 	struct outcome outcome = {0};
 	uint8_t frame[XDP_PACKET_MAX];
 	struct xdp_wrapper wrapper;
-	size_t len = xdp_packet_write(row->config.af, row->config.proto, row->syn, port, frame);
+	size_t len = xdp_row_frame(row, frame);
 	int r;
 
 	xdp_packet_wrapper(row->config.af, frame, len, &wrapper);
@@ -250,7 +256,7 @@ static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, 
 	}
 	r = test_run(bench, row->config.af, frame, &wrapper, warm, timed, &outcome, err);
 	if (!r)
-		r = check_outcome(&outcome, xdp_row_action(row), len, xdp_row_growth(row),
+		r = check_outcome(&outcome, xdp_row_action(row), len, (size_t)xdp_row_growth(row),
 				  warm + timed, err);
 	row->next_vip = wrapper.vip;
 	row->next_flow = wrapper.flow;
