@@ -92,6 +92,20 @@ def test_counts_are_the_same_in_every_run_and_hold_no_times():
     assert ipip["helper_calls"] == l2["helper_calls"] + 1
 
 
+def test_the_balancers_instructions_are_told_by_source_file():
+    argv = ("xdp", "--files", "--path", "v4-tcp-l2-clean-1m-flows")
+    (row,) = json.loads(bench(*argv, "--json").stdout)["rows"]
+    assert set(row) == COUNTS | {"path", "files"}
+    files = row["files"]
+    assert {"parse.h", "service.h", "fwd_l2.h", "verdict.h"} <= set(files)
+    assert "fwd_ipip.h" not in files
+    # The root program has the rest: it does little more than a tail call.
+    assert 0 < row["instructions"] - sum(files.values()) < 10
+    table = [line.split() for line in bench(*argv).stdout.splitlines()]
+    assert [line for line in table if line and line[0] in files] == [
+        [name, str(n)] for name, n in files.items()]
+
+
 def test_the_table_and_a_timed_run_tell_the_same_counts():
     argv = ("xdp", "--path", "v4-not-a-vip")
     (row,) = json.loads(bench(*argv, "--count", "--json").stdout)["rows"]

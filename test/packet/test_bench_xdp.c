@@ -196,7 +196,7 @@ Test(bench_xdp, counts_a_packet_of_every_path_that_comes_out_as_in_the_kernel)
 			continue;
 		cr_assert_eq(xdp_scene_open(&row->config, &row->scene, &err), 0, "%s: %s",
 			     row->name, err.text);
-		cr_assert_eq(xdp_count_row(row, &err), 0, "%s: %s", row->name, err.text);
+		cr_assert_eq(xdp_count_row(row, NULL, &err), 0, "%s: %s", row->name, err.text);
 		cr_assert_gt(row->cost.instructions, 50, "%s", row->name);
 		cr_assert_geq(row->cost.config_lines, 3, "%s", row->name);
 		cr_assert_geq(row->cost.counter_lines, 1, "%s", row->name);
@@ -207,13 +207,41 @@ Test(bench_xdp, counts_a_packet_of_every_path_that_comes_out_as_in_the_kernel)
 	xdp_rows_free(&rows);
 }
 
+Test(bench_xdp, the_files_of_a_path_add_up_to_the_balancers_instructions)
+{
+	struct xdp_rows rows = one_row("v6-tcp-ipip-clean-direct");
+	struct xdp_row *row = &rows.rows[0];
+	struct xdp_lines *lines;
+	struct err err = {0};
+	uint64_t sum = 0, forward = 0, other = 0;
+
+	cr_assert_eq(xdp_lines_open(&lines, &err), 0, "%s", err.text);
+	cr_assert_eq(xdp_count_row(row, lines, &err), 0, "%s", err.text);
+	for (size_t i = 0; i < row->files.n; i++) {
+		const struct xdp_file *file = &row->files.files[i];
+
+		cr_assert(!i || file->instructions <= file[-1].instructions);
+		sum += file->instructions;
+		if (!strcmp(file->name, "fwd_ipip.h"))
+			forward += file->instructions;
+		else if (!strcmp(file->name, "fwd_l2.h"))
+			other += file->instructions;
+	}
+	cr_assert_eq(sum, row->cost.instructions);
+	cr_assert_gt(forward, 0);
+	cr_assert_eq(other, 0);
+	xdp_lines_close(lines);
+	xdp_scene_close(row->scene);
+	xdp_rows_free(&rows);
+}
+
 static struct xdp_cost cost_of(const char *name)
 {
 	struct xdp_rows rows = one_row(name);
 	struct xdp_cost cost;
 	struct err err = {0};
 
-	cr_assert_eq(xdp_count_row(&rows.rows[0], &err), 0, "%s", err.text);
+	cr_assert_eq(xdp_count_row(&rows.rows[0], NULL, &err), 0, "%s", err.text);
 	cost = rows.rows[0].cost;
 	xdp_scene_close(rows.rows[0].scene);
 	xdp_rows_free(&rows);
@@ -247,7 +275,7 @@ Test(bench_xdp, counting_changes_nothing_but_by_the_kernels_run)
 	uint64_t packets;
 	size_t used;
 
-	cr_assert_eq(xdp_count_row(&rows.rows[0], &err), 0, "%s", err.text);
+	cr_assert_eq(xdp_count_row(&rows.rows[0], NULL, &err), 0, "%s", err.text);
 	cr_assert_eq(xdp_scene_backend_packets(rows.rows[0].scene, &packets, &used, &err), 0);
 	cr_assert_eq(packets, 1);
 	xdp_scene_close(rows.rows[0].scene);
@@ -259,7 +287,7 @@ static void refuse_count(struct xdp_rows *rows, const char *word)
 {
 	struct err err = {0};
 
-	cr_assert_eq(xdp_count_row(&rows->rows[0], &err), -EBADMSG);
+	cr_assert_eq(xdp_count_row(&rows->rows[0], NULL, &err), -EBADMSG);
 	cr_assert(strstr(err.text, word), "'%s' is not in: %s", word, err.text);
 	cr_assert_eq(rows->rows[0].cost.instructions, 0);
 	xdp_scene_close(rows->rows[0].scene);

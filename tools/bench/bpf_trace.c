@@ -396,6 +396,8 @@ static int step(struct trace *t, bool *ret_done)
 		return unknown(t, insn);
 	if (t->result->instructions++ == INSTRUCTIONS_MAX)
 		return trace_fail(t, "more than %u instructions were executed", INSTRUCTIONS_MAX);
+	if (t->program->executed)
+		t->program->executed[t->pc]++;
 
 	switch (BPF_CLASS(insn->code)) {
 	case BPF_ALU:

@@ -35,7 +35,8 @@ struct bpf_trace_program {
 	/* An ld_imm64 with BPF_PSEUDO_MAP_FD or _VALUE holds the map's id in place of a file
 	 * descriptor, as in the kernel's own dumps. */
 	const struct bpf_insn *insns;
-	size_t n_insns; /* slots: an ld_imm64 has two */
+	size_t n_insns;	    /* slots: an ld_imm64 has two */
+	uint32_t *executed; /* grows by how often each was executed; NULL: not wanted */
 };
 
 /* ARRAY, PERCPU_ARRAY (starts as zeroes) and PROG_ARRAY; others are an error when they are used. */

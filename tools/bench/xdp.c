@@ -36,6 +36,8 @@ static const char usage[] =
     "      --flows N        power of two)\n"
     "      --count          what one packet of each row does, and no times: the counts are the\n"
     "                       same on every machine and in every run\n"
+    "      --files          the same, and below each row the balancer's instructions by source\n"
+    "                       file\n"
     "      --list           the names of the rows\n"
     "      --json [FILE]    write the results to FILE; without one, to standard output in place\n"
     "                       of the table\n"
@@ -45,7 +47,7 @@ struct options {
 	struct xdp_size size;
 	size_t rounds; /* 0: not given */
 	const char *pattern;
-	bool json, list, count;
+	bool json, list, count, files;
 	const char *json_path; /* NULL: standard output */
 };
 
@@ -57,6 +59,7 @@ enum {
 	OPT_BACKENDS,
 	OPT_FLOWS,
 	OPT_COUNT,
+	OPT_FILES,
 	OPT_LIST,
 	OPT_JSON
 };
@@ -69,6 +72,7 @@ static const struct option long_options[] = {
     {"backends", required_argument, NULL, OPT_BACKENDS},
     {"flows", required_argument, NULL, OPT_FLOWS},
     {"count", no_argument, NULL, OPT_COUNT},
+    {"files", no_argument, NULL, OPT_FILES},
     {"list", no_argument, NULL, OPT_LIST},
     {"json", optional_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
@@ -102,6 +106,9 @@ static int read_options(int argc, char **argv, struct options *o)
 			break;
 		case OPT_COUNT:
 			o->count = true;
+			break;
+		case OPT_FILES:
+			o->count = o->files = true;
 			break;
 		case OPT_LIST:
 			o->list = true;
@@ -269,7 +276,7 @@ static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_re
 	if (!r)
 		r = read_programs(result, scenes.scenes[0], err);
 	for (size_t i = 0; i < rows->n && !r; i++)
-		xdp_count_row(&rows->rows[i], &rows->rows[i].error);
+		xdp_count_row(&rows->rows[i], NULL, &rows->rows[i].error);
 	for (size_t i = 0; i < result->rounds && !r; i++) {
 		bench_progress("round %zu of %zu", i + 1, result->rounds);
 		r = measure_round(bench, rows, i, references, err);
@@ -281,20 +288,25 @@ static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_re
 }
 
 /* That the packets take the row's path the counters say better than the packet that is counted. */
-static int count_row(struct xdp_bench *bench, struct xdp_row *row)
+static int count_row(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_lines *lines)
 {
 	double ns;
 	int r = xdp_bench_row(bench, row, 0, 2, &ns, &row->error);
 
-	return r ? r : xdp_count_row(row, &row->error);
+	return r ? r : xdp_count_row(row, lines, &row->error);
 }
 
 /* Without times there is no need to have all configurations at once. */
-static int count(struct xdp_rows *rows, struct xdp_result *result, struct err *err)
+static int count(const struct options *o, struct xdp_rows *rows, struct xdp_result *result,
+		 struct err *err)
 {
 	struct xdp_scene *scene = NULL;
 	struct xdp_bench *bench = NULL;
+	struct xdp_lines *lines = NULL;
 	int r = xdp_bench_open(&bench, err);
+
+	if (!r && o->files)
+		r = xdp_lines_open(&lines, err);
 
 	for (size_t i = 0; i < rows->n && !r; i++) {
 		struct xdp_row *row = &rows->rows[i];
@@ -309,10 +321,11 @@ static int count(struct xdp_rows *rows, struct xdp_result *result, struct err *e
 		if (r)
 			break;
 		row->scene = scene;
-		count_row(bench, row);
+		count_row(bench, row, lines);
 	}
 	bench_progress_end();
 	xdp_scene_close(scene);
+	xdp_lines_close(lines);
 	xdp_bench_close(bench);
 	return r;
 }
@@ -369,7 +382,7 @@ static int run_rows(const struct options *o, struct xdp_rows *rows)
 			return code;
 		}
 	}
-	if (o->count ? count(rows, &result, &err) : measure(o, rows, &result, &references, &err))
+	if (o->count ? count(o, rows, &result, &err) : measure(o, rows, &result, &references, &err))
 		bench_error("%s", err.text);
 	else
 		code = show(o, &result, json);

@@ -46,6 +46,17 @@ struct xdp_cost {
 	uint64_t instructions, lookups, helper_calls, config_lines, counter_lines;
 };
 
+/* The balancer's share of them by source file, the largest first. */
+#define XDP_FILES_MAX 32u
+struct xdp_file {
+	char name[32];
+	uint64_t instructions;
+};
+struct xdp_files {
+	struct xdp_file files[XDP_FILES_MAX];
+	size_t n;
+};
+
 struct xdp_row {
 	char name[XDP_NAME_MAX]; /* stable: results are compared by it */
 	struct xdp_config config;
@@ -62,8 +73,9 @@ struct xdp_row {
 	uint32_t next_flow, next_vip;
 	double *samples; /* ns an iteration, gross, by round; malloc'd */
 	size_t n_samples;
-	struct xdp_cost cost; /* of the first flow's packet to the first VIP */
-	struct err error;     /* not empty: it did not take its path, or could not be measured */
+	struct xdp_cost cost;	/* of the first flow's packet to the first VIP */
+	struct xdp_files files; /* empty: not wanted */
+	struct err error;	/* not empty: it did not take its path, or could not be measured */
 };
 
 struct xdp_rows {
@@ -137,9 +149,17 @@ size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame);
 uint32_t xdp_row_action(const struct xdp_row *row);
 int xdp_row_growth(const struct xdp_row *row);
 
-/* xdp_count.c: fills in the row's cost. -EBADMSG: the packet went another way than in the kernel,
- * or than the row's, or cannot be followed, as `err` says. */
-int xdp_count_row(struct xdp_row *row, struct err *err);
+/* xdp_lines.c: which source file the balancer's instructions come from. */
+struct xdp_lines; /* opaque */
+int xdp_lines_open(struct xdp_lines **ret_lines, struct err *err);
+void xdp_lines_close(struct xdp_lines *lines);
+/* Adds to `files` what was executed, by instruction of the balancer; -E2BIG: of too many files. */
+int xdp_lines_add(const struct xdp_lines *lines, const uint32_t *executed, size_t n,
+		  struct xdp_files *files);
+
+/* xdp_count.c: fills in the row's cost, and its files unless `lines` is NULL. -EBADMSG: the packet
+ * went another way than in the kernel, or than the row's, or cannot be followed, as `err` says. */
+int xdp_count_row(struct xdp_row *row, const struct xdp_lines *lines, struct err *err);
 
 /* What the kernel tells of a program. */
 struct xdp_program {

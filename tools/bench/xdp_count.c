@@ -39,6 +39,8 @@ static void subject_free(struct subject *s)
 			munmap((void *)(uintptr_t)s->maps[i].memory, s->mapped[i]);
 		free(s->copied[i]);
 	}
+	if (s)
+		free(s->programs[1].executed);
 	free(s);
 }
 
@@ -141,6 +143,11 @@ static int add_program(struct subject *s, size_t i, int fd, const struct datapla
 	    .insns = code->insns,
 	    .n_insns = code->n_insns,
 	};
+	if (i) {
+		s->programs[i].executed = calloc(code->n_insns, sizeof(uint32_t));
+		if (!s->programs[i].executed)
+			return err_set(err, -ENOMEM, "out of memory");
+	}
 	for (size_t k = 0; k < code->n_insns && !r; k++) {
 		const struct bpf_insn *insn = &code->insns[k];
 
@@ -217,7 +224,22 @@ static int check_path(const struct xdp_row *row, size_t len, const struct bpf_tr
 	return 0;
 }
 
-int xdp_count_row(struct xdp_row *row, struct err *err)
+/* The root program is one file, and has the row's other instructions. */
+static int count_files(struct xdp_row *row, const struct xdp_lines *lines, const struct subject *s,
+		       struct err *err)
+{
+	const struct bpf_trace_program *balancer = &s->programs[1];
+
+	if (!lines)
+		return 0;
+	row->files = (struct xdp_files){0};
+	if (xdp_lines_add(lines, balancer->executed, balancer->n_insns, &row->files))
+		return err_set(err, -E2BIG, "the balancer is made of more than %u files",
+			       XDP_FILES_MAX);
+	return 0;
+}
+
+int xdp_count_row(struct xdp_row *row, const struct xdp_lines *lines, struct err *err)
 {
 	uint8_t frame[XDP_PACKET_MAX];
 	const size_t len = xdp_row_frame(row, frame);
@@ -244,6 +266,8 @@ int xdp_count_row(struct xdp_row *row, struct err *err)
 		r = compare_with_kernel(row, frame, len, &traced, err);
 	if (!r)
 		r = check_path(row, len, &traced, err);
+	if (!r)
+		r = count_files(row, lines, s, err);
 	if (!r)
 		row->cost = (struct xdp_cost){
 		    .instructions = traced.instructions,

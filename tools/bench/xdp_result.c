@@ -159,6 +159,13 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 	print_programs(result, out);
 }
 
+static void print_files(const struct xdp_files *files, FILE *out)
+{
+	for (size_t i = 0; i < files->n; i++)
+		fprintf(out, "    %-*s %6" PRIu64 "\n", NAME_WIDTH - 4, files->files[i].name,
+			files->files[i].instructions);
+}
+
 void xdp_result_print_counts(const struct xdp_result *result, FILE *out)
 {
 	fprintf(out, "%-*s" COST_TITLES "\n", NAME_WIDTH, "", COST_COLUMNS);
@@ -171,6 +178,7 @@ void xdp_result_print_counts(const struct xdp_result *result, FILE *out)
 		else
 			print_cost(&row->cost, out);
 		fputc('\n', out);
+		print_files(&row->files, out);
 	}
 	print_programs(result, out);
 }
@@ -187,6 +195,16 @@ static void add_cost(json_t *row, const struct xdp_cost *cost)
 	json_object_set_new(row, "helper_calls", json_integer((json_int_t)cost->helper_calls));
 	json_object_set_new(row, "config_lines", json_integer((json_int_t)cost->config_lines));
 	json_object_set_new(row, "counter_lines", json_integer((json_int_t)cost->counter_lines));
+}
+
+static json_t *files_json(const struct xdp_files *files)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < files->n; i++)
+		json_object_set_new(json, files->files[i].name,
+				    json_integer((json_int_t)files->files[i].instructions));
+	return json;
 }
 
 static json_t *row_json(const struct xdp_row *row, const struct net *net)
@@ -270,6 +288,8 @@ int xdp_result_write_counts(const struct xdp_result *result, FILE *out)
 			json_object_set_new(json, "error", json_string(row->error.text));
 		else
 			add_cost(json, &row->cost);
+		if (row->files.n)
+			json_object_set_new(json, "files", files_json(&row->files));
 		json_array_append_new(rows, json);
 	}
 	document = json_pack("{s:s, s:o, s:o}", "bench", "xdp", "programs", programs_json(result),
