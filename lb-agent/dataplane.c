@@ -30,22 +30,6 @@
 #define PROGRAM_PIN "sluice_balancer"
 #define ARRAY_PIN   "lb_programs"
 
-const char *const dp_map_names[DP_MAPS] = {
-    [DP_CONTROL] = "lb_control", [DP_DISP] = "lb_disp",		  [DP_SERVICES] = "lb_services",
-    [DP_SLOTS] = "lb_slots",	 [DP_SLOT_BASE] = "lb_slot_base", [DP_BACKENDS] = "lb_backends",
-    [DP_POOLS] = "lb_pools",	 [DP_VIP_BASE] = "lb_vip_base",	  [DP_BE_BASE] = "lb_be_base",
-    [DP_VIP_CTR] = "lb_vip_ctr", [DP_BE_CTR] = "lb_be_ctr",	  [DP_REASON_CTR] = "lb_reason_ctr",
-};
-
-static const size_t dp_value_size[DP_MAPS] = {
-    [DP_CONTROL] = sizeof(struct lb_control),	  [DP_DISP] = sizeof(struct lb_disp_line),
-    [DP_SERVICES] = sizeof(struct lb_service),	  [DP_SLOTS] = sizeof(struct lb_slot_line),
-    [DP_SLOT_BASE] = sizeof(struct lb_slot_line), [DP_BACKENDS] = sizeof(struct lb_backend),
-    [DP_POOLS] = sizeof(struct lb_pool_record),	  [DP_VIP_BASE] = sizeof(struct lb_vip_counter),
-    [DP_BE_BASE] = sizeof(struct lb_counter),	  [DP_VIP_CTR] = sizeof(struct lb_vip_counter),
-    [DP_BE_CTR] = sizeof(struct lb_counter),	  [DP_REASON_CTR] = sizeof(struct lb_counter),
-};
-
 struct dp_generation *dp_generation_target(const struct dataplane *dp)
 {
 	return dp->next ? dp->next : dp->live;
@@ -53,17 +37,17 @@ struct dp_generation *dp_generation_target(const struct dataplane *dp)
 
 struct lb_control *dp_control(const struct dp_generation *gen)
 {
-	return gen->memory[DP_CONTROL];
+	return gen->memory[BALANCER_CONTROL];
 }
 
 static void generation_free(struct dp_generation *gen)
 {
 	if (!gen)
 		return;
-	for (int i = 0; i < DP_MAPPED; i++)
+	for (int i = 0; i < BALANCER_TABLES; i++)
 		if (gen->memory[i])
 			munmap(gen->memory[i], gen->memory_bytes[i]);
-	for (int i = 0; i < DP_MAPS; i++)
+	for (int i = 0; i < BALANCER_TABLES; i++)
 		if (gen->map_fd[i] >= 0)
 			close(gen->map_fd[i]);
 	if (gen->prog_fd >= 0)
@@ -79,50 +63,35 @@ static struct dp_generation *generation_new(void)
 	if (!gen)
 		return NULL;
 	gen->prog_fd = -1;
-	for (int i = 0; i < DP_MAPS; i++)
+	for (int i = 0; i < BALANCER_TABLES; i++)
 		gen->map_fd[i] = -1;
 	return gen;
 }
 
-/* Maps the arrays and learns the sizes from the maps themselves. */
+/* Maps the tables and learns the sizes from the maps themselves. */
 static int generation_map(struct dp_generation *gen, struct err *err)
 {
-	uint32_t entries[DP_MAPS];
-
-	for (int i = 0; i < DP_MAPS; i++) {
+	for (int i = 0; i < BALANCER_TABLES; i++) {
+		const char *name = balancer_table_name(i);
 		struct bpf_map_info info = {0};
 		uint32_t len = sizeof(info);
 
 		if (gen->map_fd[i] < 0)
-			return err_set(err, -EBADMSG, "the live program has no map %s",
-				       dp_map_names[i]);
+			return err_set(err, -EBADMSG, "the live program has no table %s", name);
 		if (bpf_obj_get_info_by_fd(gen->map_fd[i], &info, &len))
-			return err_set(err, -errno, "map %s: %s", dp_map_names[i], strerror(errno));
-		if (info.value_size != dp_value_size[i])
-			return err_set(err, -EPROTO,
-				       "map %s has entries of %u bytes where this version has %zu",
-				       dp_map_names[i], info.value_size, dp_value_size[i]);
-		entries[i] = info.max_entries;
-		if (i >= DP_MAPPED)
-			continue;
-		gen->memory_bytes[i] = (size_t)info.max_entries * info.value_size;
+			return err_set(err, -errno, "table %s: %s", name, strerror(errno));
+		if (info.max_entries != 1)
+			return err_set(err, -EPROTO, "map %s has %u entries; a table is one entry",
+				       name, info.max_entries);
+		gen->memory_bytes[i] = info.value_size;
 		gen->memory[i] = mmap(NULL, gen->memory_bytes[i], PROT_READ | PROT_WRITE,
 				      MAP_SHARED, gen->map_fd[i], 0);
 		if (gen->memory[i] == MAP_FAILED) {
 			gen->memory[i] = NULL;
-			return err_set(err, -errno, "mapping %s: %s", dp_map_names[i],
-				       strerror(errno));
+			return err_set(err, -errno, "mapping %s: %s", name, strerror(errno));
 		}
 	}
-	gen->caps = (struct layout_caps){
-	    .slots = entries[DP_SLOTS] * LB_SLOTS_PER_LINE,
-	    .backends = entries[DP_BACKENDS],
-	    .vips = entries[DP_VIP_CTR],
-	    .pools = entries[DP_POOLS] / 2,
-	    .service_lines = entries[DP_SERVICES] / 2,
-	    .buckets = entries[DP_DISP] * LB_DISP_PER_LINE / 2,
-	};
-	return 0;
+	return balancer_caps(gen->memory_bytes, &gen->caps, err);
 }
 
 static int generation_check(const struct dp_generation *gen, struct err *err)
@@ -138,8 +107,9 @@ static int generation_check(const struct dp_generation *gen, struct err *err)
 		    "the version that made them, or interrupt the traffic by "
 		    "'lb-agent --teardown' and start this one",
 		    control->abi, LB_ABI_VERSION);
-	if (control->active > 1)
-		return err_set(err, -EBADMSG, "lb_control.active is %u", control->active);
+	if (control->active_mask != 0 && control->active_mask != UINT32_MAX)
+		return err_set(err, -EBADMSG, "lb_control.active_mask is %#x",
+			       control->active_mask);
 	return 0;
 }
 
@@ -166,8 +136,8 @@ static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, st
 		if (fd < 0)
 			continue;
 		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
-			for (int m = 0; m < DP_MAPS; m++)
-				if (!strcmp(info.name, dp_map_names[m]))
+			for (int m = 0; m < BALANCER_TABLES; m++)
+				if (!strcmp(info.name, balancer_table_name(m)))
 					which = m;
 		if (which >= 0 && gen->map_fd[which] < 0)
 			gen->map_fd[which] = fd;
@@ -242,8 +212,8 @@ static int pin_generation(const struct dataplane *dp, const struct dp_generation
 	if (!dp->dir)
 		return 0;
 	r = pin_over(dp->dir, PROGRAM_PIN, gen->prog_fd, err);
-	for (int i = 0; i < DP_MAPS && !r; i++)
-		r = pin_over(dp->dir, dp_map_names[i], gen->map_fd[i], err);
+	for (int i = 0; i < BALANCER_TABLES && !r; i++)
+		r = pin_over(dp->dir, balancer_table_name(i), gen->map_fd[i], err);
 	return r;
 }
 
@@ -297,7 +267,7 @@ int dataplane_open(const char *dir, struct dataplane **ret_dp, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	dp_log_install();
 	dp->dir_fd = dp->programs_fd = -1;
-	dp->n_cpus = libbpf_num_possible_cpus();
+	dp->n_cpus = balancer_cpus();
 	r = dp->n_cpus < 0 ? err_set(err, dp->n_cpus, "cannot count the CPUs") : 0;
 	if (!r && dir) {
 		dp->dir = strdup(dir);
@@ -355,7 +325,7 @@ uint64_t dataplane_map_memory(const struct dataplane *dp)
 {
 	uint64_t total = 0;
 
-	for (int i = 0; dp->live && i < DP_MAPS; i++) {
+	for (int i = 0; dp->live && i < BALANCER_TABLES; i++) {
 		char path[64], line[128];
 		unsigned long long bytes;
 		FILE *file;
@@ -371,40 +341,14 @@ uint64_t dataplane_map_memory(const struct dataplane *dp)
 	return total;
 }
 
-static int set_sizes(struct balancer_bpf *skel, const struct layout_caps *caps)
-{
-	const uint32_t entries[DP_MAPS] = {
-	    [DP_CONTROL] = 1,
-	    [DP_DISP] = caps->buckets * 2 / LB_DISP_PER_LINE,
-	    [DP_SERVICES] = caps->service_lines * 2,
-	    [DP_SLOTS] = caps->slots / LB_SLOTS_PER_LINE,
-	    [DP_SLOT_BASE] = caps->slots / LB_SLOTS_PER_LINE,
-	    [DP_BACKENDS] = caps->backends,
-	    [DP_POOLS] = caps->pools * 2,
-	    [DP_VIP_BASE] = caps->vips,
-	    [DP_BE_BASE] = caps->backends,
-	    [DP_VIP_CTR] = caps->vips,
-	    [DP_BE_CTR] = caps->backends,
-	    [DP_REASON_CTR] = LB_REASON_MAX,
-	};
-	int r = 0;
-
-	for (int i = 0; i < DP_MAPS && !r; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(skel->obj, dp_map_names[i]);
-
-		r = map ? bpf_map__set_max_entries(map, entries[i] ? entries[i] : 1) : -ENOENT;
-	}
-	return r;
-}
-
 /* Takes the file descriptors out of a loaded skeleton. */
 static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
 {
 	gen->prog_fd = fcntl(bpf_program__fd(skel->progs.sluice_balancer), F_DUPFD_CLOEXEC, 3);
 	if (gen->prog_fd < 0)
 		return -errno;
-	for (int i = 0; i < DP_MAPS; i++) {
-		int fd = bpf_object__find_map_fd_by_name(skel->obj, dp_map_names[i]);
+	for (int i = 0; i < BALANCER_TABLES; i++) {
+		int fd = bpf_object__find_map_fd_by_name(skel->obj, balancer_table_name(i));
 
 		gen->map_fd[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 		if (gen->map_fd[i] < 0)
@@ -427,20 +371,14 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 
 	dataplane_discard(dp);
 	dp_log_clear();
-	skel = balancer_bpf__open();
-	if (!gen || !skel) {
-		r = err_set(err, -ENOMEM, "cannot open the balancer object: %s", dp_log_last());
+	r = gen ? balancer_open(caps, &skel, err) : err_set(err, -ENOMEM, "out of memory");
+	if (r)
 		goto out;
-	}
-	skel->rodata->lb_settings.seed = seed;
-	skel->rodata->lb_settings.service_mask = caps->service_lines - 1;
-	skel->rodata->lb_settings.bucket_mask = caps->buckets - 1;
-	dp_unset_attach_type(skel->progs.sluice_balancer);
-	r = set_sizes(skel, caps);
-	if (!r && dp->live)
-		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr, dp->live->map_fd[DP_REASON_CTR]);
+	if (dp->live)
+		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr,
+				      dp->live->map_fd[BALANCER_REASON_CTR]);
 	if (!r)
-		r = balancer_bpf__load(skel);
+		r = balancer_load(skel, caps, seed);
 	if (r) {
 		err_set(err, r, "the kernel does not take the balancer: %s: %s", strerror(-r),
 			dp_log_last());
@@ -477,17 +415,17 @@ void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
 {
 	struct dp_generation *gen = dp_generation_target(dp);
 	/* In a new generation nothing is live yet, so its first half serves. */
-	uint32_t half = gen == dp->next ? 0 : !dp_control(gen)->active;
+	uint32_t half = gen == dp->next ? 0 : !dp_control(gen)->active_mask;
 
 	*ret_target = (struct dataplane_target){
-	    .slots = gen->memory[DP_SLOTS],
-	    .slot_base = gen->memory[DP_SLOT_BASE],
-	    .backends = gen->memory[DP_BACKENDS],
-	    .services = (struct lb_service *)gen->memory[DP_SERVICES] +
+	    .slots = gen->memory[BALANCER_SLOTS],
+	    .slot_base = gen->memory[BALANCER_SLOT_BASE],
+	    .backends = gen->memory[BALANCER_BACKENDS],
+	    .services = (struct lb_service *)gen->memory[BALANCER_SERVICES] +
 			(size_t)half * gen->caps.service_lines,
-	    .disp = (uint32_t *)gen->memory[DP_DISP] + (size_t)half * gen->caps.buckets,
-	    .pools =
-		(struct lb_pool_record *)gen->memory[DP_POOLS] + (size_t)half * gen->caps.pools,
+	    .disp = (uint32_t *)gen->memory[BALANCER_DISP] + (size_t)half * gen->caps.buckets,
+	    .pools = (struct lb_pool_record *)gen->memory[BALANCER_POOLS] +
+		     (size_t)half * gen->caps.pools,
 	    .caps = gen->caps,
 	};
 }
@@ -509,7 +447,7 @@ int dataplane_switch(struct dataplane *dp, struct err *err)
 	if (!dp->next) {
 		struct lb_control *control = dp_control(dp->live);
 
-		__atomic_store_n(&control->active, !control->active, __ATOMIC_RELEASE);
+		__atomic_store_n(&control->active_mask, ~control->active_mask, __ATOMIC_RELEASE);
 		return 0;
 	}
 	if (bpf_map_update_elem(dp->programs_fd, &slot, &dp->next->prog_fd, BPF_ANY))
@@ -543,8 +481,8 @@ int dataplane_map_fd(const struct dataplane *dp, const char *name)
 
 	if (!strcmp(name, ARRAY_PIN))
 		return dp->programs_fd;
-	for (int i = 0; gen && i < DP_MAPS; i++)
-		if (!strcmp(name, dp_map_names[i]))
+	for (int i = 0; gen && i < BALANCER_TABLES; i++)
+		if (!strcmp(name, balancer_table_name(i)))
 			return gen->map_fd[i];
 	return -1;
 }
@@ -555,8 +493,8 @@ static int remove_pins(const char *dir, struct err *err)
 	static const char *const own[] = {PROGRAM_PIN, ARRAY_PIN};
 	char path[4096];
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) + DP_MAPS; i++) {
-		const char *name = i < 2 ? own[i] : dp_map_names[i - 2];
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) + BALANCER_TABLES; i++) {
+		const char *name = i < 2 ? own[i] : balancer_table_name(i - 2);
 
 		snprintf(path, sizeof(path), "%s/%s", dir, name);
 		if (unlink(path) && errno != ENOENT)

@@ -7,34 +7,15 @@
 
 #include <stddef.h>
 
+#include "balancer.h"
 #include "dataplane.h"
-
-/* The balancer's maps, in the order of the table in dataplane.c. */
-enum dp_map {
-	DP_CONTROL,
-	DP_DISP,
-	DP_SERVICES,
-	DP_SLOTS,
-	DP_SLOT_BASE,
-	DP_BACKENDS,
-	DP_POOLS,
-	DP_VIP_BASE,
-	DP_BE_BASE,
-	DP_MAPPED, /* those before are mapped into memory */
-	DP_VIP_CTR = DP_MAPPED,
-	DP_BE_CTR,
-	DP_REASON_CTR,
-	DP_MAPS
-};
-
-extern const char *const dp_map_names[DP_MAPS];
 
 /* One balancer program and its maps. */
 struct dp_generation {
 	int prog_fd;
-	int map_fd[DP_MAPS];
-	void *memory[DP_MAPPED];
-	size_t memory_bytes[DP_MAPPED];
+	int map_fd[BALANCER_TABLES];
+	void *memory[BALANCER_TABLES];
+	size_t memory_bytes[BALANCER_TABLES];
 	struct layout_caps caps;
 	struct dataplane_code code; /* empty: adopted */
 };
@@ -47,7 +28,7 @@ struct dataplane {
 	struct dp_generation *live;
 	struct dp_generation *next; /* while one is built */
 	struct dp_generation *old;  /* after a switch, until dataplane_drop_old() */
-	int n_cpus;
+	int n_cpus; /* rows of a table of counters */
 };
 
 struct dp_generation *dp_generation_target(const struct dataplane *dp);

@@ -69,9 +69,9 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 
 static int read_all(const struct dp_generation *gen, struct layout *layout, struct err *err)
 {
-	uint32_t half = dp_control(gen)->active;
-	const struct lb_pool_record *records = gen->memory[DP_POOLS];
-	const struct lb_service *services = gen->memory[DP_SERVICES];
+	uint32_t half = dp_control(gen)->active_mask & 1;
+	const struct lb_pool_record *records = gen->memory[BALANCER_POOLS];
+	const struct lb_service *services = gen->memory[BALANCER_SERVICES];
 	size_t n = 0;
 	int r = 0;
 
@@ -84,8 +84,8 @@ static int read_all(const struct dp_generation *gen, struct layout *layout, stru
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < n && !r; i++) {
 		layout->n_pools = i + 1;
-		r = read_pool(&records[i], gen->memory[DP_BACKENDS], layout, &layout->pools[i],
-			      err);
+		r = read_pool(&records[i], gen->memory[BALANCER_BACKENDS], layout,
+			      &layout->pools[i], err);
 	}
 	layout->vips = r ? NULL : calloc(gen->caps.vips, sizeof(*layout->vips));
 	if (!r && !layout->vips)

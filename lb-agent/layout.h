@@ -20,7 +20,7 @@
 struct layout_caps {
 	uint32_t slots;		/* lb_slots and lb_slot_base, in slots; a multiple of 32 */
 	uint32_t backends;	/* lb_backends and its counters */
-	uint32_t vips;		/* VIP ids: lb_vip_ctr */
+	uint32_t vips;		/* VIP ids: lb_counters */
 	uint32_t pools;		/* one half of lb_pools */
 	uint32_t service_lines; /* one half of lb_services, a power of two */
 	uint32_t buckets;	/* one half of lb_disp, a power of two */

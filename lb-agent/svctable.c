@@ -64,7 +64,8 @@ static uint64_t key_hash(const uint8_t addr[16], __be16 port_be, uint8_t proto)
 	struct lb_addr a;
 
 	memcpy(a.b, addr, sizeof(a.b));
-	return lb_service_hash(a.w, addr_is_v4(&a), port_be, proto);
+	return lb_service_hash(lb_service_tail(a.w[3], port_be, proto, addr_is_v4(&a) ? 4 : 6),
+			       a.q[0], a.q[1], addr_is_v4(&a));
 }
 
 static bool same_key(const struct lb_service *a, const uint8_t addr[16], __be16 port_be,
@@ -143,9 +144,15 @@ static bool try_disp(struct build *build, const struct bucket *bucket, uint32_t 
 			build->lines[build->positions[placed]].proto = 0;
 		return false;
 	}
-	for (uint32_t i = 0; i < bucket->count; i++)
-		build->lines[build->positions[i]] =
-		    build->services[build->keys[bucket->first + i].service];
+	for (uint32_t i = 0; i < bucket->count; i++) {
+		struct lb_service *line = &build->lines[build->positions[i]];
+		struct lb_addr addr;
+
+		*line = build->services[build->keys[bucket->first + i].service];
+		memcpy(addr.b, line->addr, sizeof(addr.b));
+		memcpy(line->addr_tail, line->addr + 12, sizeof(line->addr_tail));
+		line->family = addr_is_v4(&addr) ? 4 : 6;
+	}
 	return true;
 }
 

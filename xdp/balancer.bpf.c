@@ -17,53 +17,61 @@
 #include "bpf/verdict.h"
 
 static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_service *service,
-				      const struct lb_backend *backend, const struct lb_hop *hop,
-				      const int af)
+				      const struct lb_backend *backend, struct lb_hop *hop,
+				      const int af, const int plain)
 {
 	switch (service->forward) {
 	case LB_FORWARD_L2:
-		return lb_forward_l2(pkt, hop, af);
+		return lb_forward_l2(pkt, hop, af, plain);
 	case LB_FORWARD_IPIP:
-		return lb_forward_ipip(pkt, hop, backend, af);
+		return lb_forward_ipip(pkt, hop, backend, af, plain);
 	default:
-		return LB_REASON_TABLE_FAULT;
+		return lb_stop(LB_REASON_TABLE_FAULT);
 	}
 }
 
-/* `af` is a constant: the compiler makes one body for each family out of this one. */
-static __always_inline int lb_balance(struct lb_pkt *pkt, const int af)
+/* `af` and `plain` are constants: the compiler makes one body for each pair out of this one. */
+static __always_inline int lb_balance(struct lb_pkt *pkt, const int af, const int plain)
 {
 	const struct lb_service *service = NULL;
 	const struct lb_backend *backend = NULL;
 	struct lb_hop hop = {};
 	int verdict;
 
-	verdict = lb_parse_ip(pkt, af);
-	if (verdict != LB_NEXT)
+	verdict = lb_parse_ip(pkt, af, plain);
+	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	verdict = lb_service_find(pkt, af, &service);
-	if (verdict != LB_NEXT)
+	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	verdict = lb_slot_find(pkt, service, af);
-	if (verdict != LB_NEXT)
+	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	verdict = lb_backend_find(pkt, &hop, &backend);
-	if (verdict != LB_NEXT)
+	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
-	return lb_forward(pkt, service, backend, &hop, af);
+	return lb_forward(pkt, service, backend, &hop, af, plain);
 }
 
-SEC("xdp")
+SEC("sluice_xdp") /* an XDP program, loaded by lb-agent/balancer.c */
 int sluice_balancer(struct xdp_md *ctx)
 {
 	struct lb_pkt pkt;
-	int af = 0, verdict;
+	int verdict;
 
 	lb_pkt_init(&pkt, ctx);
-	verdict = lb_parse_eth(&pkt, &af);
-	if (verdict == LB_NEXT)
-		verdict = af == LB_IPV4 ? lb_balance(&pkt, LB_IPV4) : lb_balance(&pkt, LB_IPV6);
-	return lb_verdict(&pkt, verdict);
+	switch (lb_parse_eth(&pkt, &verdict)) {
+	case LB_PLAIN_IPV4:
+		return lb_verdict(&pkt, lb_balance(&pkt, LB_IPV4, 1));
+	case LB_PLAIN_IPV6:
+		return lb_verdict(&pkt, lb_balance(&pkt, LB_IPV6, 1));
+	case LB_OTHER_IPV4:
+		return lb_verdict(&pkt, lb_balance(&pkt, LB_IPV4, 0));
+	case LB_OTHER_IPV6:
+		return lb_verdict(&pkt, lb_balance(&pkt, LB_IPV6, 0));
+	default:
+		return lb_verdict(&pkt, verdict);
+	}
 }
 
 char LICENSE[] SEC("license") = "GPL";

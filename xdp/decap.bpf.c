@@ -46,7 +46,7 @@ static __always_inline int lb_decap_is_configured(const struct lb_words *dst)
 {
 	struct lb_decap_key key;
 
-	__builtin_memcpy(key.addr, dst->w, sizeof(key.addr));
+	__builtin_memcpy(key.addr, dst, sizeof(key.addr));
 	return bpf_map_lookup_elem(&lb_decap, &key) != NULL;
 }
 

@@ -14,6 +14,7 @@ struct lb_addr {
 	union {
 		uint8_t b[16];
 		uint32_t w[4]; /* the same bytes as words, network byte order */
+		uint64_t q[2];
 	};
 };
 

@@ -19,12 +19,13 @@
 #include <lb/hash.h>
 
 #include "balancer.skel.h"
+#include "balancer_tables.h"
 #include "poison.skel.h"
 
 #define RIG_SEED	  0x0123456789abcdefull
 #define RIG_SERVICE_MASK  7u
 #define RIG_BUCKET_MASK	  3u
-#define RIG_DISP_LINES	  1u
+#define RIG_SLOTS	  64u
 #define RIG_SLOT_COUNT	  7u
 #define RIG_FIRST_SLOT	  32u
 #define RIG_BACKENDS	  3u
@@ -35,7 +36,7 @@
 #define RIG_OUTSIDE	  4096u
 
 struct rig {
-	struct balancer_bpf *balancer;
+	struct balancer_tables balancer;
 	struct poison_bpf *poison;
 	struct rig_config config;
 };
@@ -47,36 +48,29 @@ struct rig_counters {
 	struct lb_counter backend[RIG_BE_LINES];
 };
 
-static void rig_prepare(struct balancer_bpf *skel)
-{
-	struct lb_settings *settings = (struct lb_settings *)&skel->rodata->lb_settings;
-
-	settings->seed = RIG_SEED;
-	settings->service_mask = RIG_SERVICE_MASK;
-	settings->bucket_mask = RIG_BUCKET_MASK;
-	bpf_map__set_max_entries(skel->maps.lb_disp, RIG_DISP_LINES);
-	bpf_map__set_max_entries(skel->maps.lb_services, 2 * (RIG_SERVICE_MASK + 1));
-	bpf_map__set_max_entries(skel->maps.lb_slots, 2);
-	bpf_map__set_max_entries(skel->maps.lb_backends, RIG_BE_LINES);
-	bpf_map__set_max_entries(skel->maps.lb_vip_ctr, RIG_VIPS);
-	bpf_map__set_max_entries(skel->maps.lb_be_ctr, RIG_BE_LINES);
-}
-
 struct rig *rig_open(void)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
+	const struct layout_caps caps = {
+	    .slots = RIG_SLOTS,
+	    .backends = RIG_BE_LINES,
+	    .vips = RIG_VIPS,
+	    .pools = 1,
+	    .service_lines = RIG_SERVICE_MASK + 1,
+	    .buckets = RIG_BUCKET_MASK + 1,
+	};
 	const __u32 key = 0;
 	int err, fd;
 
 	cr_assert_not_null(rig);
-	rig->balancer = balancer_bpf__open();
-	cr_assert_not_null(rig->balancer);
-	rig_prepare(rig->balancer);
-	err = balancer_bpf__load(rig->balancer);
-	cr_assert_eq(err, 0, "the balancer does not load: %s", strerror(-err));
-	rig->poison = poison_bpf__open_and_load();
+	balancer_tables_open(&rig->balancer, &caps, RIG_SEED);
+	rig->poison = poison_bpf__open();
 	cr_assert_not_null(rig->poison);
-	fd = bpf_program__fd(rig->balancer->progs.sluice_balancer);
+	/* Both ends of a tail call want the same; the balancer has none. */
+	bpf_program__set_expected_attach_type(rig->poison->progs.poison, 0);
+	err = poison_bpf__load(rig->poison);
+	cr_assert_eq(err, 0, "the poisoner does not load: %s", strerror(-err));
+	fd = bpf_program__fd(rig->balancer.skel->progs.sluice_balancer);
 	err = bpf_map_update_elem(bpf_map__fd(rig->poison->maps.poison_target), &key, &fd, 0);
 	cr_assert_eq(err, 0);
 	return rig;
@@ -84,21 +78,17 @@ struct rig *rig_open(void)
 
 void rig_close(struct rig *rig)
 {
-	balancer_bpf__destroy(rig->balancer);
+	balancer_tables_close(&rig->balancer);
 	poison_bpf__destroy(rig->poison);
 	free(rig);
-}
-
-static void rig_put(struct bpf_map *map, __u32 key, const void *value)
-{
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY), 0, "%s[%u]: %s",
-		     bpf_map__name(map), key, strerror(errno));
 }
 
 static void rig_service(const struct rig_config *config, int index, struct lb_service *service)
 {
 	memset(service, 0, sizeof(*service));
 	packet_address(index & 1 ? PACKET_VIP6 : PACKET_VIP4, service->addr);
+	memcpy(service->addr_tail, service->addr + 12, 4);
+	service->family = index & 1 ? 6 : 4;
 	service->port_be = htons(PACKET_PORT);
 	service->proto = index & 2 ? IPPROTO_UDP : IPPROTO_TCP;
 	service->forward = config->ipip ? LB_FORWARD_IPIP : LB_FORWARD_L2;
@@ -113,11 +103,12 @@ static void rig_service(const struct rig_config *config, int index, struct lb_se
 
 static __u64 rig_service_hash(const struct lb_service *service)
 {
-	__u32 addr[4];
+	__u64 addr[2];
 
 	memcpy(addr, service->addr, sizeof(addr));
-	return lb_service_hash(addr, addr[2] == htonl(0xffff) && !(addr[0] | addr[1]),
-			       service->port_be, service->proto);
+	return lb_service_hash(
+	    lb_service_tail(addr[1] >> 32, service->port_be, service->proto, service->family),
+	    addr[0], addr[1], service->family == 4);
 }
 
 /* Displacements, one bucket after the other, by trial, until the four services do not collide. */
@@ -155,29 +146,32 @@ static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKET
 static void rig_put_services(struct rig *rig)
 {
 	const __u32 live = rig->config.second_half ? 1 : 0;
-	const struct lb_control control = {
-	    .magic = LB_ABI_MAGIC, .abi = LB_ABI_VERSION, .active = live, .generation = 1};
-	struct lb_service services[4];
+	struct lb_control *control = rig->balancer.memory[BALANCER_CONTROL];
+	struct lb_service *lines = rig->balancer.memory[BALANCER_SERVICES], services[4];
 	__u32 disp[RIG_BUCKET_MASK + 1] = {0}, position[4];
-	struct lb_disp_line line = {{0}};
+	__u32 *disps = rig->balancer.memory[BALANCER_DISP];
 
+	memset(lines, 0, rig->balancer.bytes[BALANCER_SERVICES]);
 	for (int i = 0; i < 4; i++)
 		rig_service(&rig->config, i, &services[i]);
 	rig_place(services, disp, position);
 	for (__u32 half = 0; half < 2; half++) {
 		for (__u32 i = 0; i <= RIG_BUCKET_MASK; i++)
-			line.disp[half * (RIG_BUCKET_MASK + 1) + i] = disp[i];
+			disps[half * (RIG_BUCKET_MASK + 1) + i] = disp[i];
 		for (int i = 0; i < 4; i++) {
 			struct lb_service service = services[i];
 
 			if (half != live)
 				service.vip_id = RIG_OUTSIDE;
-			rig_put(rig->balancer->maps.lb_services,
-				half * (RIG_SERVICE_MASK + 1) + position[i], &service);
+			lines[half * (RIG_SERVICE_MASK + 1) + position[i]] = service;
 		}
 	}
-	rig_put(rig->balancer->maps.lb_disp, 0, &line);
-	rig_put(rig->balancer->maps.lb_control, 0, &control);
+	*control = (struct lb_control){
+	    .magic = LB_ABI_MAGIC,
+	    .abi = LB_ABI_VERSION,
+	    .active_mask = live ? ~0u : 0,
+	    .generation = 1,
+	};
 }
 
 static void rig_wrap(const struct rig_config *config, unsigned int backend, struct wrap *ret_wrap)
@@ -229,7 +223,8 @@ static void rig_template(const struct wrap *wrap, bool v6, struct lb_backend *li
 static void rig_put_backends(struct rig *rig)
 {
 	const struct rig_config *config = &rig->config;
-	struct lb_slot_line slots;
+	struct lb_backend *lines = rig->balancer.memory[BALANCER_BACKENDS];
+	__u16 *slots = (__u16 *)rig->balancer.memory[BALANCER_SLOTS] + RIG_FIRST_SLOT;
 
 	for (unsigned int i = 0; i < RIG_BACKENDS; i++) {
 		struct lb_backend line = {0};
@@ -244,15 +239,13 @@ static void rig_put_backends(struct rig *rig)
 		line.ifindex = config->other_device ? RIG_IFINDEX_OTHER : RIG_IFINDEX_IN;
 		line.mtu = config->mtu ? config->mtu : 1500;
 		rig_template(&wrap, config->outer_v6, &line);
-		rig_put(rig->balancer->maps.lb_backends, RIG_FIRST_BACKEND + i, &line);
+		lines[RIG_FIRST_BACKEND + i] = line;
 	}
-	memset(&slots, 0, sizeof(slots));
 	for (unsigned int i = 0; i < LB_SLOTS_PER_LINE; i++) {
-		slots.slot[i] = config->no_backend ? LB_SLOT_NONE : i % RIG_BACKENDS;
+		slots[i] = config->no_backend ? LB_SLOT_NONE : i % RIG_BACKENDS;
 		if (config->dirty)
-			slots.slot[i] |= LB_SLOT_DIRTY;
+			slots[i] |= LB_SLOT_DIRTY;
 	}
-	rig_put(rig->balancer->maps.lb_slots, RIG_FIRST_SLOT / LB_SLOTS_PER_LINE, &slots);
 }
 
 void rig_configure(struct rig *rig, const struct rig_config *config)
@@ -263,28 +256,14 @@ void rig_configure(struct rig *rig, const struct rig_config *config)
 	rig_put_backends(rig);
 }
 
-static void rig_sum(struct bpf_map *map, __u32 entries, size_t words, __u64 *ret_words)
-{
-	const int cpus = libbpf_num_possible_cpus();
-	__u64 *values = calloc(cpus, words * sizeof(*values));
-
-	cr_assert_not_null(values);
-	for (__u32 key = 0; key < entries; key++) {
-		cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(map), &key, values), 0);
-		for (size_t word = 0; word < words; word++) {
-			ret_words[key * words + word] = 0;
-			for (int cpu = 0; cpu < cpus; cpu++)
-				ret_words[key * words + word] += values[cpu * words + word];
-		}
-	}
-	free(values);
-}
-
 static void rig_read_counters(const struct rig *rig, struct rig_counters *ret)
 {
-	rig_sum(rig->balancer->maps.lb_reason_ctr, LB_REASON_MAX, 2, (__u64 *)ret->reason);
-	rig_sum(rig->balancer->maps.lb_vip_ctr, RIG_VIPS, 4, (__u64 *)ret->vip);
-	rig_sum(rig->balancer->maps.lb_be_ctr, RIG_BE_LINES, 2, (__u64 *)ret->backend);
+	for (int i = 0; i < LB_REASON_MAX; i++)
+		balancer_tables_reason(&rig->balancer, i, &ret->reason[i]);
+	for (unsigned int i = 0; i < RIG_VIPS; i++)
+		balancer_tables_vip(&rig->balancer, i, &ret->vip[i]);
+	for (unsigned int i = 0; i < RIG_BE_LINES; i++)
+		balancer_tables_backend(&rig->balancer, i, &ret->backend[i]);
 }
 
 static void rig_diff(struct rig_result *result, const struct lb_counter *was,
@@ -342,15 +321,20 @@ void rig_expect(const struct rig *rig, const struct packet *packet, const struct
 		struct frame *ret_out, int *ret_vip, int *ret_backend)
 {
 	const __u32 ports = htons(packet_sport(packet)) | (__u32)htons(packet_dport(packet)) << 16;
-	__u32 src[4], dst[4], hash, backend;
+	const int v4 = packet->af == 4;
+	__u64 src[2], dst[2], service;
+	__u32 hash, backend;
 	struct wrap wrap;
 
 	packet_address(packet_src(packet), (uint8_t *)src);
 	packet_address(packet_dst(packet), (uint8_t *)dst);
+	service = lb_service_hash(
+	    lb_service_tail(dst[1] >> 32, htons(packet_dport(packet)), packet->proto, packet->af),
+	    dst[0], dst[1], v4);
 	if (rig->config.hash_source)
-		hash = lb_flow_hash_source(RIG_SEED, src, packet->af == 4);
+		hash = lb_flow_hash_source(RIG_SEED, src[0], src[1], src[1] >> 32, v4);
 	else
-		hash = lb_flow_hash(RIG_SEED, src, dst, packet->af == 4, ports, packet->proto);
+		hash = lb_flow_hash(RIG_SEED, src[0], src[1], src[1] >> 32, v4, ports, service);
 	backend = lb_hash_slot(hash, RIG_SLOT_COUNT) % RIG_BACKENDS;
 	rig_wrap(&rig->config, backend, &wrap);
 	wrap.flow_label = hash & 0xfffff;

@@ -45,7 +45,7 @@ struct rig_result {
 	int reason;		 /* the reason whose counter grew by one packet, or -1 */
 	int vip_forwarded;	 /* the VIP's id, or -1 */
 	int vip_dropped;	 /* the VIP's id, or -1 */
-	int backend;		 /* index in lb_be_ctr, or -1 */
+	int backend;		 /* the backend's line, or -1 */
 	unsigned int counted;	 /* packets over all counters */
 	uint64_t bytes_mismatch; /* counters whose bytes did not grow by the frame's length */
 };
@@ -59,7 +59,7 @@ void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_res
 void rig_run_cut(struct rig *rig, const struct frame *in, size_t len,
 		 struct rig_result *ret_result);
 
-/* Where the packet must go by the hash: the frame, the VIP's id, the line of lb_be_ctr. */
+/* Where the packet must go by the hash: the frame, the VIP's id, the backend's line. */
 void rig_expect(const struct rig *rig, const struct packet *packet, const struct frame *in,
 		struct frame *ret_out, int *ret_vip, int *ret_backend);
 

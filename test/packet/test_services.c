@@ -17,13 +17,14 @@
 #include <lb/abi.h>
 
 #include "balancer.skel.h"
+#include "balancer_tables.h"
 #include "packets.h"
 #include "svctable.h"
 
 #define VIPS 3000
 
 struct table {
-	struct balancer_bpf *skel;
+	struct balancer_tables balancer;
 	struct lb_service *services;
 	struct lb_service *lines;
 	uint32_t *disp;
@@ -55,44 +56,33 @@ static void vip_service(int index, struct lb_service *service)
 	service->slot_count = 1;
 }
 
-static void put(struct bpf_map *map, __u32 key, const void *value)
-{
-	cr_assert_eq(bpf_map_update_elem(bpf_map__fd(map), &key, value, BPF_ANY), 0, "%s[%u]: %s",
-		     bpf_map__name(map), key, strerror(errno));
-}
-
 static void table_load(struct table *table)
 {
-	struct lb_settings *settings;
-	int err;
+	const struct layout_caps caps = {
+	    .slots = 32,
+	    .backends = 1,
+	    .vips = VIPS,
+	    .pools = 1,
+	    .service_lines = table->n_lines,
+	    .buckets = table->n_buckets,
+	};
 
-	table->skel = balancer_bpf__open();
-	cr_assert_not_null(table->skel);
-	settings = (struct lb_settings *)&table->skel->rodata->lb_settings;
-	settings->service_mask = table->n_lines - 1;
-	settings->bucket_mask = table->n_buckets - 1;
-	bpf_map__set_max_entries(table->skel->maps.lb_services, 2 * table->n_lines);
-	bpf_map__set_max_entries(table->skel->maps.lb_disp,
-				 2 * table->n_buckets / LB_DISP_PER_LINE);
-	bpf_map__set_max_entries(table->skel->maps.lb_vip_ctr, VIPS);
-	err = balancer_bpf__load(table->skel);
-	cr_assert_eq(err, 0, "the balancer does not load: %s", strerror(-err));
+	balancer_tables_open(&table->balancer, &caps, 0);
 }
 
 /* The live half is the second; the first stays empty. */
 static void table_fill(struct table *table)
 {
-	const struct lb_control control = {
-	    .magic = LB_ABI_MAGIC, .abi = LB_ABI_VERSION, .active = 1, .generation = 1};
-	const struct lb_backend backend = {.flags = LB_BACKEND_READY, .ifindex = 1, .mtu = 1500};
-	const uint32_t disp_lines = table->n_buckets / LB_DISP_PER_LINE;
+	void **memory = table->balancer.memory;
+	struct lb_service *lines = memory[BALANCER_SERVICES];
+	uint32_t *disp = memory[BALANCER_DISP];
 
-	for (uint32_t i = 0; i < table->n_lines; i++)
-		put(table->skel->maps.lb_services, table->n_lines + i, &table->lines[i]);
-	for (uint32_t i = 0; i < disp_lines; i++)
-		put(table->skel->maps.lb_disp, disp_lines + i, table->disp + i * LB_DISP_PER_LINE);
-	put(table->skel->maps.lb_backends, 0, &backend);
-	put(table->skel->maps.lb_control, 0, &control);
+	memcpy(lines + table->n_lines, table->lines, table->n_lines * sizeof(*lines));
+	memcpy(disp + table->n_buckets, table->disp, table->n_buckets * sizeof(*disp));
+	*(struct lb_backend *)memory[BALANCER_BACKENDS] =
+	    (struct lb_backend){.flags = LB_BACKEND_READY, .ifindex = 1, .mtu = 1500};
+	*(struct lb_control *)memory[BALANCER_CONTROL] = (struct lb_control){
+	    .magic = LB_ABI_MAGIC, .abi = LB_ABI_VERSION, .active_mask = ~0u, .generation = 1};
 }
 
 static void table_open(struct table *table)
@@ -114,7 +104,7 @@ static void table_open(struct table *table)
 
 static void table_close(struct table *table)
 {
-	balancer_bpf__destroy(table->skel);
+	balancer_tables_close(&table->balancer);
 	free(table->services);
 	free(table->lines);
 	free(table->disp);
@@ -133,23 +123,18 @@ static uint32_t send_to(const struct table *table, int index, int port_add)
 	packet.dport = ntohs(table->services[index].port_be) + port_add;
 	packet_build(&packet, &frame);
 	opts.data_size_in = frame.len;
-	cr_assert_eq(
-	    bpf_prog_test_run_opts(bpf_program__fd(table->skel->progs.sluice_balancer), &opts), 0);
+	cr_assert_eq(bpf_prog_test_run_opts(
+			 bpf_program__fd(table->balancer.skel->progs.sluice_balancer), &opts),
+		     0);
 	return opts.retval;
 }
 
 static uint64_t forwarded(const struct table *table, __u32 vip)
 {
-	const int cpus = libbpf_num_possible_cpus();
-	struct lb_vip_counter *values = calloc(cpus, sizeof(*values));
-	uint64_t sum = 0;
+	struct lb_vip_counter sum;
 
-	cr_assert_eq(bpf_map_lookup_elem(bpf_map__fd(table->skel->maps.lb_vip_ctr), &vip, values),
-		     0);
-	for (int cpu = 0; cpu < cpus; cpu++)
-		sum += values[cpu].forwarded.packets;
-	free(values);
-	return sum;
+	balancer_tables_vip(&table->balancer, vip, &sum);
+	return sum.forwarded.packets;
 }
 
 Test(services, finds_each_of_thousands_under_its_own_id)

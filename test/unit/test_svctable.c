@@ -25,6 +25,9 @@ static struct lb_service service(uint32_t n, bool v6)
 		s.addr[14] = (uint8_t)(n >> 8);
 		s.addr[15] = (uint8_t)n;
 	}
+	/* What the builder fills in. */
+	memcpy(s.addr_tail, s.addr + 12, 4);
+	s.family = v6 ? 6 : 4;
 	return s;
 }
 

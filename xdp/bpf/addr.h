@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * addr.h - an address in the data plane: four words as they lie on the wire, IPv4 v4-mapped.
+ * addr.h - an address in the data plane: words as they lie on the wire, IPv4 v4-mapped.
  *
- * Filled once by the parser; every later stage is blind to the family. The words are cut from two
- * 64-bit loads, which the compiler joins again where a hash wants them whole.
+ * Filled once by the parser; every later stage is blind to the family.
  */
 #ifndef LB_BPF_ADDR_H
 #define LB_BPF_ADDR_H
 
 #include "compiler.h"
 
-#define LB_MAPPED_WORD bpf_htonl(0x0000ffff) /* third word of ::ffff:0:0/96 */
+#define LB_MAPPED_WORD bpf_htonl(0x0000ffff) /* third 32-bit word of ::ffff:0:0/96 */
 
 struct lb_words {
-	__u32 w[4];
+	__u64 hi;   /* the first eight bytes */
+	__u64 lo;   /* the last eight */
+	__u32 last; /* the last four again: all there is to an IPv4 address */
 };
 
 static __always_inline struct lb_words lb_words_from_v4(__be32 addr)
 {
-	return (struct lb_words){{0, 0, LB_MAPPED_WORD, addr}};
+	return (struct lb_words){.lo = LB_MAPPED_WORD | (__u64)addr << 32, .last = addr};
 }
 
 static __always_inline struct lb_words lb_words_from_v6(const void *addr)
 {
 	const __u64 *half = addr;
-	__u64 high = half[0], low = half[1];
 
-	return (struct lb_words){{(__u32)high, high >> 32, (__u32)low, low >> 32}};
+	return (struct lb_words){.hi = half[0], .lo = half[1], .last = half[1] >> 32};
 }
 
 static __always_inline int lb_words_are_mapped(const struct lb_words *a)
 {
-	return !(a->w[0] | a->w[1]) && a->w[2] == LB_MAPPED_WORD;
+	return !a->hi && (__u32)a->lo == LB_MAPPED_WORD;
 }
 
 #endif

@@ -27,6 +27,28 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
  */
 #define LB_NEXT (-1)
 
+/*
+ * The reason, as a stage returns it. The compiler may not load it before it knows that the packet
+ * stops here: it would load one before every test that can stop a packet, for all that go on.
+ */
+#define lb_stop(reason)                                                                            \
+	({                                                                                         \
+		int lb_reason = (reason);                                                          \
+		asm volatile("" : "+r"(lb_reason));                                                \
+		__builtin_assume(lb_reason > 0); /* neither LB_NEXT nor forwarded */               \
+		lb_reason;                                                                         \
+	})
+
+/* Ends the stage with a reason if `condition` holds. */
+#define lb_stop_if(condition, reason)                                                              \
+	do {                                                                                       \
+		if (lb_unlikely(condition))                                                        \
+			return lb_stop(reason);                                                    \
+	} while (0)
+
+/* A pointer that the compiler may not compute anew from its parts wherever it is used. */
+#define lb_computed(pointer) asm("" : "+r"(pointer))
+
 /* The constant `af` that specialises one body for both families. */
 #define LB_IPV4		 4
 #define LB_IPV6		 6

@@ -13,8 +13,6 @@
 #define LB_ETH_P_8021Q_BE  bpf_htons(0x8100)
 #define LB_ETH_P_8021AD_BE bpf_htons(0x88a8)
 
-#define LB_MAC_MASK	   0x0000ffffffffffffull
-
 static __always_inline int lb_eth_is_vlan(__be16 type)
 {
 	return type == LB_ETH_P_8021Q_BE || type == LB_ETH_P_8021AD_BE;
@@ -29,18 +27,16 @@ static __always_inline int lb_eth_parse(const void *data, const void *data_end, 
 {
 	__be16 type;
 
-	if (data + LB_ETH_LEN > data_end)
-		return LB_REASON_ETH_TRUNCATED;
+	lb_stop_if(data + LB_ETH_LEN > data_end, LB_REASON_ETH_TRUNCATED);
 	type = *(const __be16 *)(data + 12);
 	*ret_l3_off = LB_ETH_LEN;
 	if (lb_unlikely(lb_eth_is_vlan(type))) {
-		if (data + LB_ETH_LEN + LB_VLAN_LEN > data_end)
-			return LB_REASON_ETH_TRUNCATED;
+		lb_stop_if(data + LB_ETH_LEN + LB_VLAN_LEN > data_end, LB_REASON_ETH_TRUNCATED);
 		type = *(const __be16 *)(data + 16);
 		*ret_l3_off = LB_ETH_LEN + LB_VLAN_LEN;
 		if (lb_eth_is_vlan(type)) {
-			if (data + LB_ETH_LEN + 2 * LB_VLAN_LEN > data_end)
-				return LB_REASON_ETH_TRUNCATED;
+			lb_stop_if(data + LB_ETH_LEN + 2 * LB_VLAN_LEN > data_end,
+				   LB_REASON_ETH_TRUNCATED);
 			type = *(const __be16 *)(data + 20);
 			*ret_l3_off = LB_ETH_LEN + 2 * LB_VLAN_LEN;
 		}
@@ -49,29 +45,34 @@ static __always_inline int lb_eth_parse(const void *data, const void *data_end, 
 	return LB_NEXT;
 }
 
-/*
- * Writes a whole new header: MACs in the low 48 bits of `dst` and `src` as they lie in memory,
- * the 802.1Q tag in the upper 16 bits of `dst`, 0 for none. Three or four stores; the caller has
- * checked that 18 bytes are there. Returns what lies behind the header.
- */
-static __always_inline void *lb_eth_write(void *data, __u64 dst, __u64 src, __be16 type)
-{
-	const __u32 tci = dst >> 48;
+/* What a whole new header is made of; the words as they lie in memory. */
+struct lb_eth {
+	__u64 word0; /* bytes 0-7 */
+	__u32 word8; /* bytes 8-11 */
+	__be16 tci;  /* of an 802.1Q tag; 0: none */
+	__be16 type; /* of what follows */
+};
 
-	*(__u64 *)data = (dst & LB_MAC_MASK) | (src << 48);
-	*(__u32 *)(data + 8) = (__u32)(src >> 16);
-	if (lb_unlikely(tci)) {
-		*(__u32 *)(data + 12) = LB_ETH_P_8021Q_BE | (tci << 16);
-		*(__be16 *)(data + 16) = type;
+/*
+ * Writes the header by three stores, or four with a tag; the caller has checked that 18 bytes are
+ * there. Returns what lies behind it.
+ */
+static __always_inline void *lb_eth_write(void *data, const struct lb_eth *eth)
+{
+	*(__u64 *)data = eth->word0;
+	*(__u32 *)(data + 8) = eth->word8;
+	if (lb_unlikely(eth->tci)) {
+		*(__u32 *)(data + 12) = LB_ETH_P_8021Q_BE | ((__u32)eth->tci << 16);
+		*(__be16 *)(data + 16) = eth->type;
 		return data + LB_ETH_LEN + LB_VLAN_LEN;
 	}
-	*(__be16 *)(data + 12) = type;
+	*(__be16 *)(data + 12) = eth->type;
 	return data + LB_ETH_LEN;
 }
 
-static __always_inline __u32 lb_eth_length(__u64 dst)
+static __always_inline __u32 lb_eth_length(__be16 tci)
 {
-	return dst >> 48 ? LB_ETH_LEN + LB_VLAN_LEN : LB_ETH_LEN;
+	return tci ? LB_ETH_LEN + LB_VLAN_LEN : LB_ETH_LEN;
 }
 
 #endif

@@ -16,14 +16,21 @@
 #include "parse.h"
 #include "pkt.h"
 
+/* DSCP and ECN of the inner packet. */
+static __always_inline __u32 lb_ipip_tos(const struct lb_pkt *pkt, const int af)
+{
+	return af == LB_IPV4 ? (pkt->ip_first >> 8) & 0xff
+			     : (bpf_ntohl(pkt->ip_first) >> 20) & 0xff;
+}
+
 /* The traffic class, congestion mark included, is the inner one's copy: RFC 6040, section 4.1,
  * normal mode. */
 static __always_inline void lb_ipip_write_v4(const struct lb_pkt *pkt,
 					     const struct lb_backend *backend, __u32 *outer,
-					     __u32 proto)
+					     __u32 proto, const int af)
 {
 	const __u16 tot_len_be = bpf_htons(pkt->ip_len + LB_IPV4_MIN);
-	const __u32 tos_word = (__u32)pkt->tos << 8, proto_word = proto << 8;
+	const __u32 tos_word = lb_ipip_tos(pkt, af) << 8, proto_word = proto << 8;
 	__u32 sum = backend->outer_sum;
 
 	sum += tot_len_be;
@@ -39,9 +46,9 @@ static __always_inline void lb_ipip_write_v4(const struct lb_pkt *pkt,
  * flows and not one tunnel (RFC 6438). */
 static __always_inline void lb_ipip_write_v6(const struct lb_pkt *pkt,
 					     const struct lb_backend *backend, __u32 *outer,
-					     __u32 proto)
+					     __u32 proto, const int af)
 {
-	const __u32 first = ((__u32)pkt->tos << 20) | (pkt->hash & 0xfffff);
+	const __u32 first = lb_ipip_tos(pkt, af) << 20 | (pkt->hash & 0xfffff);
 
 	outer[0] = backend->outer_u32[0] | bpf_htonl(first);
 	outer[1] = backend->outer_u32[1] | bpf_htons(pkt->ip_len) | (proto << 16);
@@ -49,30 +56,45 @@ static __always_inline void lb_ipip_write_v6(const struct lb_pkt *pkt,
 		*(__u64 *)(outer + i) = *(const __u64 *)(backend->outer_u32 + i);
 }
 
-static __always_inline int lb_forward_ipip(struct lb_pkt *pkt, const struct lb_hop *hop,
-					   const struct lb_backend *backend, const int af)
+/* `outer_af` is a constant, too. */
+static __always_inline int lb_ipip_push(struct lb_pkt *pkt, struct lb_hop *hop,
+					const struct lb_backend *backend, const int af,
+					const int outer_af)
 {
 	const __u32 proto = af == LB_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
-	const int outer_v6 = hop->flags & LB_BACKEND_IPV6;
-	const __u32 outer_len = outer_v6 ? LB_IPV6_LEN : LB_IPV4_MIN;
+	const __u32 outer_len = outer_af == LB_IPV4 ? LB_IPV4_MIN : LB_IPV6_LEN;
+	const int delta = (int)(pkt->l3_off - lb_eth_length(hop->eth.tci) - outer_len);
 	void *outer;
 
-	if (pkt->ip_len + outer_len > hop->mtu)
-		return LB_REASON_TOO_BIG;
-	if (bpf_xdp_adjust_head(pkt->ctx, (int)(pkt->l3_off - lb_eth_length(hop->dst) - outer_len)))
-		return LB_REASON_NO_HEADROOM;
+	lb_stop_if(pkt->ip_len + outer_len > hop->mtu, LB_REASON_TOO_BIG);
+	lb_stop_if(bpf_xdp_adjust_head(pkt->ctx, delta), LB_REASON_NO_HEADROOM);
 	lb_pkt_reload(pkt);
 	/* For the verifier: 14 + 20 + 28 bytes at the least are there. */
-	if (pkt->data + LB_ETH_LEN + LB_VLAN_LEN + LB_IPV6_LEN > pkt->data_end)
-		return LB_REASON_NO_HEADROOM;
+	lb_stop_if(pkt->data + LB_ETH_LEN + LB_VLAN_LEN + LB_IPV6_LEN > pkt->data_end,
+		   LB_REASON_NO_HEADROOM);
 
-	outer = lb_eth_write(pkt->data, hop->dst, hop->src,
-			     outer_v6 ? LB_ETH_P_IPV6_BE : LB_ETH_P_IP_BE);
-	if (outer_v6)
-		lb_ipip_write_v6(pkt, backend, outer, proto);
+	hop->eth.type = outer_af == LB_IPV4 ? LB_ETH_P_IP_BE : LB_ETH_P_IPV6_BE;
+	outer = lb_eth_write(pkt->data, &hop->eth);
+	if (outer_af == LB_IPV4)
+		lb_ipip_write_v4(pkt, backend, outer, proto, af);
 	else
-		lb_ipip_write_v4(pkt, backend, outer, proto);
+		lb_ipip_write_v6(pkt, backend, outer, proto, af);
 	return LB_REASON_FORWARDED;
+}
+
+static __always_inline int lb_forward_ipip(struct lb_pkt *pkt, struct lb_hop *hop,
+					   const struct lb_backend *backend, const int af,
+					   const int plain)
+{
+	const int outer_v6 = hop->flags & LB_BACKEND_IPV6;
+
+	if (plain && lb_likely(!hop->eth.tci)) { /* the usual: all lengths are constants */
+		hop->eth.tci = 0;
+		return outer_v6 ? lb_ipip_push(pkt, hop, backend, af, LB_IPV6)
+				: lb_ipip_push(pkt, hop, backend, af, LB_IPV4);
+	}
+	return outer_v6 ? lb_ipip_push(pkt, hop, backend, af, LB_IPV6)
+			: lb_ipip_push(pkt, hop, backend, af, LB_IPV4);
 }
 
 #endif

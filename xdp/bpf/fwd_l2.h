@@ -9,23 +9,31 @@
 #include "eth.h"
 #include "pkt.h"
 
-static __always_inline int lb_forward_l2(struct lb_pkt *pkt, const struct lb_hop *hop, const int af)
+/* A tag more or less than the packet came with, or another one. */
+static __always_inline int lb_l2_retag(struct lb_pkt *pkt, const struct lb_hop *hop)
 {
-	const int delta = (int)pkt->l3_off - (int)lb_eth_length(hop->dst);
+	const int delta = (int)pkt->l3_off - (int)lb_eth_length(hop->eth.tci);
 
-	if (pkt->ip_len > hop->mtu)
-		return LB_REASON_TOO_BIG;
-	if (delta) { /* a tag more or less than the packet came with */
-		if (bpf_xdp_adjust_head(pkt->ctx, delta))
-			return LB_REASON_NO_HEADROOM;
+	if (delta) {
+		lb_stop_if(bpf_xdp_adjust_head(pkt->ctx, delta), LB_REASON_NO_HEADROOM);
 		lb_pkt_reload(pkt);
 	}
 	/* For the verifier: an IP packet with a TCP or UDP header follows, so it is longer. */
-	if (pkt->data + LB_ETH_LEN + LB_VLAN_LEN > pkt->data_end)
-		return LB_REASON_NO_HEADROOM;
+	lb_stop_if(pkt->data + LB_ETH_LEN + LB_VLAN_LEN > pkt->data_end, LB_REASON_NO_HEADROOM);
+	lb_eth_write(pkt->data, &hop->eth);
+	return LB_REASON_FORWARDED;
+}
 
-	lb_eth_write(pkt->data, hop->dst, hop->src,
-		     af == LB_IPV4 ? LB_ETH_P_IP_BE : LB_ETH_P_IPV6_BE);
+static __always_inline int lb_forward_l2(struct lb_pkt *pkt, struct lb_hop *hop, const int af,
+					 const int plain)
+{
+	lb_stop_if(pkt->ip_len > hop->mtu, LB_REASON_TOO_BIG);
+	hop->eth.type = af == LB_IPV4 ? LB_ETH_P_IP_BE : LB_ETH_P_IPV6_BE;
+	if (!plain || lb_unlikely(hop->eth.tci))
+		return lb_l2_retag(pkt, hop);
+	/* The type stays, and the parser has seen that there are 12 bytes before it. */
+	*(__u64 *)pkt->data = hop->eth.word0;
+	*(__u32 *)(pkt->data + 8) = hop->eth.word8;
 	return LB_REASON_FORWARDED;
 }
 

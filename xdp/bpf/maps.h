@@ -1,48 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maps.h - every map of the balancer. Their values are in lb/abi.h.
+ * maps.h - every map of the balancer. What is in them is in lb/abi.h.
  *
- * All are arrays: their look-up is a few inlined instructions, where a hash map costs 30 to 50 ns.
- * User space sets max_entries before loading (the 1 here is a placeholder), so that memory is
- * proportional to what is configured, and maps what it writes into its own memory.
+ * All are tables: an array map of one entry, whose value is the whole table. The loader sets its
+ * size and turns the program's reference to the map into the address of that value (see
+ * lb-agent/dataplane_load.h), so an access costs an addition, where bpf_map_lookup_elem() of an
+ * array costs a store and a load of the key, a bound, an addition and a test for NULL, and that of
+ * a hash map 30 to 50 ns. The bound that the verifier wants is the program's: it compares an index
+ * with a setting, whose value the verifier knows.
  */
 #ifndef LB_BPF_MAPS_H
 #define LB_BPF_MAPS_H
 
 #include "compiler.h"
+#include "settings.h"
 
-#define LB_SHARED_ARRAY(map, value_type)                                                           \
+/* The 8 is a placeholder. User space maps a table into its own memory to read and to write it. */
+#define LB_TABLE(table)                                                                            \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_ARRAY);                                                  \
 		__uint(map_flags, BPF_F_MMAPABLE);                                                 \
 		__uint(max_entries, 1);                                                            \
-		__type(key, __u32);                                                                \
-		__type(value, value_type);                                                         \
-	} map SEC(".maps")
+		__uint(key_size, 4);                                                               \
+		__uint(value_size, 8);                                                             \
+	} table SEC(".maps")
 
-#define LB_COUNTER_ARRAY(map, value_type, entries)                                                 \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);                                           \
-		__uint(max_entries, entries);                                                      \
-		__type(key, __u32);                                                                \
-		__type(value, value_type);                                                         \
-	} map SEC(".maps")
+LB_TABLE(lb_control);
+LB_TABLE(lb_disp);
+LB_TABLE(lb_services);
+LB_TABLE(lb_slots);
+LB_TABLE(lb_slot_base);
+LB_TABLE(lb_backends);
 
-LB_SHARED_ARRAY(lb_control, struct lb_control);
-LB_SHARED_ARRAY(lb_disp, struct lb_disp_line);
-LB_SHARED_ARRAY(lb_services, struct lb_service);
-LB_SHARED_ARRAY(lb_slots, struct lb_slot_line);
-LB_SHARED_ARRAY(lb_slot_base, struct lb_slot_line);
-LB_SHARED_ARRAY(lb_backends, struct lb_backend);
-
-LB_COUNTER_ARRAY(lb_vip_ctr, struct lb_vip_counter, 1);
-LB_COUNTER_ARRAY(lb_be_ctr, struct lb_counter, 1);
-LB_COUNTER_ARRAY(lb_reason_ctr, struct lb_counter, LB_REASON_MAX);
+LB_TABLE(lb_counters);
+LB_TABLE(lb_reason_ctr);
 
 /* The agent's own, created with the others so that they are pinned and adopted alike; the data
  * path never reads them. */
-LB_SHARED_ARRAY(lb_pools, struct lb_pool_record);
-LB_SHARED_ARRAY(lb_vip_base, struct lb_vip_counter);
-LB_SHARED_ARRAY(lb_be_base, struct lb_counter);
+LB_TABLE(lb_pools);
+LB_TABLE(lb_vip_base);
+LB_TABLE(lb_be_base);
+
+/* The address of a table. The compiler must not know whose: it would take the size of the map's
+ * definition for the table's. */
+#define lb_table(table, type)                                                                      \
+	({                                                                                         \
+		void *lb_at = &(table);                                                            \
+		asm("" : "+r"(lb_at));                                                             \
+		(type *)lb_at;                                                                     \
+	})
 
 #endif

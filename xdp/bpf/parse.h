@@ -23,97 +23,115 @@
 #define LB_TCP_MIN	  20u
 #define LB_UDP_LEN	  8u
 
-/* The family of the frame's network header in *ret_af, LB_IPV4 or LB_IPV6. */
-static __always_inline int lb_parse_eth(struct lb_pkt *pkt, int *ret_af)
+/*
+ * What most packets are is plain: no VLAN tag, no IPv4 options, no IPv6 extension headers. It is
+ * told by one load, and every offset in it is a constant.
+ */
+enum lb_kind {
+	LB_NOT_OURS,
+	LB_PLAIN_IPV4,
+	LB_PLAIN_IPV6,
+	LB_OTHER_IPV4,
+	LB_OTHER_IPV6,
+};
+
+#define LB_PLAIN_V4_LEN (LB_ETH_LEN + LB_IPV4_MIN)
+#define LB_PLAIN_V6_LEN (LB_ETH_LEN + LB_IPV6_LEN)
+
+/* Says what the frame holds; of LB_NOT_OURS, *ret_verdict is the reason. */
+static __always_inline enum lb_kind lb_parse_eth(struct lb_pkt *pkt, int *ret_verdict)
 {
 	__be16 type = 0;
-	int verdict;
 
-	verdict = lb_eth_parse(pkt->data, pkt->data_end, &pkt->l3_off, &type);
-	if (verdict != LB_NEXT)
-		return verdict;
+	if (lb_likely(pkt->data + LB_PLAIN_V4_LEN <= pkt->data_end)) {
+		/* EtherType, version and header length (IPv4) or traffic class (IPv6) */
+		const __u32 word = *(const __u32 *)(pkt->data + 12);
+
+		pkt->l3_off = LB_ETH_LEN;
+		if ((word & 0x00ffffff) == (LB_ETH_P_IP_BE | 0x450000))
+			return LB_PLAIN_IPV4;
+		if ((word & 0x00f0ffff) == (LB_ETH_P_IPV6_BE | 0x600000) &&
+		    pkt->data + LB_PLAIN_V6_LEN <= pkt->data_end) {
+			const __u8 nexthdr = *(const __u8 *)(pkt->data + LB_ETH_LEN + 6);
+
+			if (nexthdr == IPPROTO_TCP || nexthdr == IPPROTO_UDP)
+				return LB_PLAIN_IPV6;
+		}
+	}
+	*ret_verdict = lb_eth_parse(pkt->data, pkt->data_end, &pkt->l3_off, &type);
+	if (*ret_verdict != LB_NEXT)
+		return LB_NOT_OURS;
 	if (type == LB_ETH_P_IP_BE)
-		*ret_af = LB_IPV4;
-	else if (type == LB_ETH_P_IPV6_BE)
-		*ret_af = LB_IPV6;
-	else
-		return lb_eth_is_vlan(type) ? LB_REASON_VLAN_DEPTH : LB_REASON_NOT_IP;
-	return LB_NEXT;
+		return LB_OTHER_IPV4;
+	if (type == LB_ETH_P_IPV6_BE)
+		return LB_OTHER_IPV6;
+	*ret_verdict = lb_eth_is_vlan(type) ? LB_REASON_VLAN_DEPTH : LB_REASON_NOT_IP;
+	return LB_NOT_OURS;
 }
 
-static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off)
+static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off, const int plain)
 {
 	const void *l3 = pkt->data + pkt->l3_off;
 	const struct iphdr *ip = l3;
-	__u32 first, header_len;
+	__u32 header_len;
 
-	if (l3 + LB_IPV4_MIN > pkt->data_end)
-		return LB_REASON_IP_TRUNCATED;
-	first = *(const __u32 *)l3; /* version and header length, tos, total length */
-	header_len = (first & 0xf) * 4;
-	pkt->tos = first >> 8;
-	pkt->ip_len = bpf_ntohs(first >> 16);
-	if ((first & 0xf0) != 0x40)
-		return LB_REASON_IP_VERSION;
-	if (header_len < LB_IPV4_MIN || header_len > pkt->ip_len)
-		return LB_REASON_IP_HEADER_LENGTH;
-	if (pkt->l3_off + pkt->ip_len > pkt->frame_len)
-		return LB_REASON_IP_TRUNCATED;
-	if (lb_unlikely(ip->frag_off & LB_IPV4_FRAG_MASK))
-		return LB_REASON_FRAGMENT;
+	lb_stop_if(l3 + LB_IPV4_MIN > pkt->data_end, LB_REASON_IP_TRUNCATED);
+	pkt->ip_first = *(const __u32 *)l3; /* version and header length, tos, total length */
+	header_len = plain ? LB_IPV4_MIN : (pkt->ip_first & 0xf) * 4;
+	pkt->ip_len = bpf_ntohs(pkt->ip_first >> 16);
+	lb_stop_if(!plain && (pkt->ip_first & 0xf0) != 0x40, LB_REASON_IP_VERSION);
+	lb_stop_if(header_len < LB_IPV4_MIN || header_len > pkt->ip_len,
+		   LB_REASON_IP_HEADER_LENGTH);
+	lb_stop_if(pkt->l3_off + pkt->ip_len > pkt->frame_len, LB_REASON_IP_TRUNCATED);
+	lb_stop_if(ip->frag_off & LB_IPV4_FRAG_MASK, LB_REASON_FRAGMENT);
 
 	pkt->proto = ip->protocol;
 	pkt->src = lb_words_from_v4(ip->saddr);
 	pkt->dst = lb_words_from_v4(ip->daddr);
 	*ret_l4_off = header_len;
-	return pkt->proto == IPPROTO_ICMP ? LB_REASON_ICMP : LB_NEXT;
+	return LB_NEXT;
 }
 
-static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off)
+static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off, const int plain)
 {
 	const void *l3 = pkt->data + pkt->l3_off;
 	const struct ipv6hdr *ip = l3;
-	__u32 first, payload_len, result;
+	__u32 payload_len, result;
 
-	if (l3 + LB_IPV6_LEN > pkt->data_end)
-		return LB_REASON_IP_TRUNCATED;
-	first = bpf_ntohl(*(const __be32 *)l3);
+	lb_stop_if(l3 + LB_IPV6_LEN > pkt->data_end, LB_REASON_IP_TRUNCATED);
+	pkt->ip_first = *(const __u32 *)l3; /* version, traffic class, flow label */
 	payload_len = bpf_ntohs(ip->payload_len);
 	pkt->ip_len = LB_IPV6_LEN + payload_len;
-	if (first >> 28 != 6)
-		return LB_REASON_IP_VERSION;
-	if (pkt->l3_off + pkt->ip_len > pkt->frame_len)
-		return LB_REASON_IP_TRUNCATED;
-	if (payload_len == 0 && ip->nexthdr == IPPROTO_HOPOPTS) /* RFC 2675 */
-		return LB_REASON_IPV6_JUMBOGRAM;
+	lb_stop_if(!plain && (pkt->ip_first & 0xf0) != 0x60, LB_REASON_IP_VERSION);
+	lb_stop_if(pkt->l3_off + pkt->ip_len > pkt->frame_len, LB_REASON_IP_TRUNCATED);
+	/* RFC 2675 */
+	lb_stop_if(!plain && payload_len == 0 && ip->nexthdr == IPPROTO_HOPOPTS,
+		   LB_REASON_IPV6_JUMBOGRAM);
 
-	pkt->tos = first >> 20;
 	pkt->proto = ip->nexthdr;
 	pkt->src = lb_words_from_v6(&ip->saddr);
 	pkt->dst = lb_words_from_v6(&ip->daddr);
-	if (lb_words_are_mapped(&pkt->src) || lb_words_are_mapped(&pkt->dst))
-		return LB_REASON_IP_MAPPED;
+	lb_stop_if(lb_words_are_mapped(&pkt->src) || lb_words_are_mapped(&pkt->dst),
+		   LB_REASON_IP_MAPPED);
 
 	*ret_l4_off = LB_IPV6_LEN;
-	if (lb_unlikely(pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)) {
+	if (!plain && pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP) {
 		result = lb_ext6_skip(pkt->ctx, pkt->l3_off, pkt->proto, pkt->ip_len);
 		if (LB_EXT6_NEXT_OR_STOP(result) != LB_NEXT)
 			return LB_EXT6_NEXT_OR_STOP(result);
 		*ret_l4_off = LB_EXT6_OFF(result);
 		pkt->proto = LB_EXT6_PROTO(result);
 	}
-	return pkt->proto == IPPROTO_ICMPV6 ? LB_REASON_ICMP : LB_NEXT;
+	return LB_NEXT;
 }
 
 static __always_inline int lb_parse_tcp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len)
 {
 	__u32 header_len;
 
-	if (l4_len < LB_TCP_MIN || l4 + LB_TCP_MIN > pkt->data_end)
-		return LB_REASON_L4_TRUNCATED;
+	lb_stop_if(l4_len < LB_TCP_MIN || l4 + LB_TCP_MIN > pkt->data_end, LB_REASON_L4_TRUNCATED);
 	header_len = (*(const __u8 *)(l4 + 12) >> 4) * 4;
-	if (header_len < LB_TCP_MIN || header_len > l4_len)
-		return LB_REASON_TCP_HEADER_LENGTH;
+	lb_stop_if(header_len < LB_TCP_MIN || header_len > l4_len, LB_REASON_TCP_HEADER_LENGTH);
 	return LB_NEXT;
 }
 
@@ -121,33 +139,34 @@ static __always_inline int lb_parse_udp(const struct lb_pkt *pkt, const void *l4
 {
 	__u32 udp_len;
 
-	if (l4_len < LB_UDP_LEN || l4 + LB_UDP_LEN > pkt->data_end)
-		return LB_REASON_L4_TRUNCATED;
+	lb_stop_if(l4_len < LB_UDP_LEN || l4 + LB_UDP_LEN > pkt->data_end, LB_REASON_L4_TRUNCATED);
 	udp_len = bpf_ntohs(*(const __be16 *)(l4 + 4));
-	if (udp_len < LB_UDP_LEN || udp_len > l4_len)
-		return LB_REASON_UDP_LENGTH;
+	lb_stop_if(udp_len < LB_UDP_LEN || udp_len > l4_len, LB_REASON_UDP_LENGTH);
 	return LB_NEXT;
 }
 
-/* Addresses, protocol and ports of a packet of the family `af`, a constant. */
-static __always_inline int lb_parse_ip(struct lb_pkt *pkt, const int af)
+/* Addresses, protocol and ports of a packet of the family `af`; it and `plain` are constants. */
+static __always_inline int lb_parse_ip(struct lb_pkt *pkt, const int af, const int plain)
 {
 	__u32 l4_off = 0, l4_len;
 	const void *l4;
 	int verdict;
 
-	verdict = af == LB_IPV4 ? lb_parse_ipv4(pkt, &l4_off) : lb_parse_ipv6(pkt, &l4_off);
-	if (verdict != LB_NEXT)
+	verdict =
+	    af == LB_IPV4 ? lb_parse_ipv4(pkt, &l4_off, plain) : lb_parse_ipv6(pkt, &l4_off, plain);
+	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 
 	l4 = pkt->data + pkt->l3_off + l4_off;
 	l4_len = pkt->ip_len - l4_off;
-	if (pkt->proto == IPPROTO_TCP)
+	if (lb_likely(pkt->proto == IPPROTO_TCP))
 		verdict = lb_parse_tcp(pkt, l4, l4_len);
-	else if (pkt->proto == IPPROTO_UDP)
+	else if (lb_likely(pkt->proto == IPPROTO_UDP))
 		verdict = lb_parse_udp(pkt, l4, l4_len);
+	else if (pkt->proto == (af == LB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return lb_stop(LB_REASON_ICMP);
 	else
-		return LB_REASON_NOT_TCP_UDP;
+		return lb_stop(LB_REASON_NOT_TCP_UDP);
 	if (verdict == LB_NEXT)
 		pkt->ports = *(const __u32 *)l4;
 	return verdict;

@@ -23,14 +23,17 @@ struct lb_pkt {
 	__u32 l3_off; /* of the IP header in the frame: 14, 18 or 22 */
 
 	/* parse: IP */
-	__u32 ip_len; /* whole IP packet by its own header; the frame may be longer (padding) */
-	__u8 tos;     /* DSCP and ECN */
-	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP once parsed */
+	__u32 ip_first; /* first word of the IP header, as it lies there */
+	__u32 ip_len;	/* whole IP packet by its own header; the frame may be longer (padding) */
+	__u8 proto;	/* IPPROTO_TCP or IPPROTO_UDP once parsed */
 	struct lb_words src;
 	struct lb_words dst;
 
 	/* parse: TCP, UDP */
 	__u32 ports; /* both, as on the wire: destination in the upper half */
+
+	/* service */
+	__u64 service_hash;
 
 	/* slot */
 	__u32 hash;

@@ -11,61 +11,49 @@
 #include "pkt.h"
 #include "settings.h"
 
-_Static_assert(__builtin_offsetof(struct lb_service, port_be) == 16 &&
-		   __builtin_offsetof(struct lb_service, proto) == 18,
-	       "port and protocol are the low three bytes of the word behind the address");
+_Static_assert(__builtin_offsetof(struct lb_service, addr) == 0 &&
+		   __builtin_offsetof(struct lb_service, addr_tail) == 16 &&
+		   __builtin_offsetof(struct lb_service, proto) == 20 &&
+		   __builtin_offsetof(struct lb_service, family) == 21 &&
+		   __builtin_offsetof(struct lb_service, port_be) == 22,
+	       "the key is three 64-bit words, the last as lb_service_tail() makes it");
 
-/* The full key in three words and one branch. */
-static __always_inline int lb_service_matches(const struct lb_service *service,
-					      const struct lb_pkt *pkt)
+/* The full key; of an IPv4 key, the first twelve bytes of the address are implied by the family. */
+static __always_inline int lb_service_matches(const struct lb_service *service, __u64 tail,
+					      const struct lb_words *dst, const int af)
 {
-	const __u64 *addr = (const __u64 *)service->addr;
-	const __u32 port_proto = *(const __u32 *)&service->port_be & 0x00ffffff;
-	const __u32 *dst = pkt->dst.w;
-	__u64 differs;
+	const __u64 *words = (const __u64 *)service;
 
-	differs = addr[0] ^ (dst[0] | (__u64)dst[1] << 32);
-	differs |= addr[1] ^ (dst[2] | (__u64)dst[3] << 32);
-	differs |= port_proto ^ (pkt->ports >> 16 | (__u32)pkt->proto << 16);
-	return !differs;
+	if (words[2] != tail)
+		return 0;
+	return af == LB_IPV4 || (words[0] == dst->hi && words[1] == dst->lo);
 }
 
 /*
- * lb_control.active is read once, so that a packet sees the displacements and the services of one
- * half even while the agent switches to the other.
+ * lb_control.active_mask is read once, so that a packet sees the displacements and the services of
+ * one half even while the agent switches to the other.
  */
 static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
 					   const struct lb_service **ret_service)
 {
+	const struct lb_control *control = lb_table(lb_control, struct lb_control);
+	const __u32 half = LB_READ_ONCE(control->active_mask);
 	const __be16 port_be = pkt->ports >> 16;
-	const struct lb_disp_line *line;
-	const struct lb_control *control;
-	struct lb_service *service;
-	__u32 key = 0, bucket, half, mask;
-	__u64 hash;
+	const struct lb_service *service;
+	const __u64 tail = lb_service_tail(pkt->dst.last, port_be, pkt->proto, af);
+	const __u64 hash = lb_service_hash(tail, pkt->dst.hi, pkt->dst.lo, af == LB_IPV4);
+	__u32 bucket, line, disp;
 
-	control = bpf_map_lookup_elem(&lb_control, &key);
-	if (!control)
-		return LB_REASON_TABLE_FAULT;
-	half = -(LB_READ_ONCE(control->active) & 1); /* all ones in the second half */
+	bucket = lb_service_bucket(hash, lb_setting(bucket_mask));
+	bucket += half & (__u32)lb_setting(bucket_half);
+	disp = lb_table(lb_disp, __u32)[bucket];
+	line = lb_service_position(hash, disp, lb_setting(service_mask));
+	line += half & (__u32)lb_setting(service_half);
+	service = &lb_table(lb_services, struct lb_service)[line];
+	lb_computed(service);
+	lb_stop_if(!lb_service_matches(service, tail, &pkt->dst, af), LB_REASON_NOT_A_VIP);
 
-	hash = lb_service_hash(pkt->dst.w, af == LB_IPV4, port_be, pkt->proto);
-	mask = lb_settings.bucket_mask;
-	bucket = lb_service_bucket(hash, mask) + (half & (mask + 1));
-	key = bucket / LB_DISP_PER_LINE;
-	line = bpf_map_lookup_elem(&lb_disp, &key);
-	if (!line)
-		return LB_REASON_TABLE_FAULT;
-
-	mask = lb_settings.service_mask;
-	key = lb_service_position(hash, line->disp[bucket % LB_DISP_PER_LINE], mask) +
-	      (half & (mask + 1));
-	service = bpf_map_lookup_elem(&lb_services, &key);
-	if (!service)
-		return LB_REASON_TABLE_FAULT;
-	if (!lb_service_matches(service, pkt))
-		return LB_REASON_NOT_A_VIP;
-
+	pkt->service_hash = hash;
 	pkt->vip_id = service->vip_id;
 	*ret_service = service;
 	return LB_NEXT;

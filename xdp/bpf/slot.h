@@ -14,10 +14,11 @@
 static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
 					  const struct lb_service *service, const int af)
 {
-	if (service->flags & LB_SERVICE_HASH_SOURCE)
-		return lb_flow_hash_source(lb_settings.seed, pkt->src.w, af == LB_IPV4);
-	return lb_flow_hash(lb_settings.seed, pkt->src.w, pkt->dst.w, af == LB_IPV4, pkt->ports,
-			    pkt->proto);
+	if (lb_unlikely(service->flags & LB_SERVICE_HASH_SOURCE))
+		return lb_flow_hash_source(lb_setting(seed), pkt->src.hi, pkt->src.lo,
+					   pkt->src.last, af == LB_IPV4);
+	return lb_flow_hash(lb_setting(seed), pkt->src.hi, pkt->src.lo, pkt->src.last,
+			    af == LB_IPV4, pkt->ports, pkt->service_hash);
 }
 
 /*
@@ -28,19 +29,13 @@ static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
 static __always_inline int lb_slot_find(struct lb_pkt *pkt, const struct lb_service *service,
 					const int af)
 {
-	const struct lb_slot_line *line;
-	__u32 index, key, backend;
+	__u32 index, backend;
 
 	pkt->hash = lb_slot_hash(pkt, service, af);
 	index = service->first_slot + lb_hash_slot(pkt->hash, service->slot_count);
-	key = index / LB_SLOTS_PER_LINE;
-	line = bpf_map_lookup_elem(&lb_slots, &key);
-	if (!line)
-		return LB_REASON_TABLE_FAULT;
-
-	backend = LB_READ_ONCE(line->slot[index % LB_SLOTS_PER_LINE]) & LB_SLOT_BACKEND;
-	if (backend == LB_SLOT_NONE)
-		return LB_REASON_NO_BACKEND;
+	lb_stop_if(index >= lb_setting(slots), LB_REASON_TABLE_FAULT);
+	backend = LB_READ_ONCE(lb_table(lb_slots, __u16)[index]) & LB_SLOT_BACKEND;
+	lb_stop_if(backend == LB_SLOT_NONE, LB_REASON_NO_BACKEND);
 	pkt->backend_id = service->first_backend + backend;
 	return LB_NEXT;
 }

@@ -22,28 +22,59 @@ static const __u64 lb_reasons_passed =
 #undef LB_REASON
     0;
 _Static_assert(LB_REASON_MAX <= 64, "one bit a reason");
+_Static_assert(LB_REASON_MAX <= LB_REASON_ROW, "a counter for each");
 
-/* Per CPU and never preempted by another packet, so plain additions do. */
+/* Each CPU has its own row, and a packet is never preempted by another, so plain additions do. */
 static __always_inline void lb_count(struct lb_counter *counter, const struct lb_pkt *pkt)
 {
 	counter->packets++;
 	counter->bytes += pkt->frame_len;
 }
 
+/* Where the row of CPU `cpu` begins; with the numbers below compared with the settings of their
+ * name, the verifier sees that what the functions return is in the table. */
+static __always_inline void *lb_counter_row(__u32 cpu)
+{
+	return lb_table(lb_counters, void) + cpu * lb_setting(counter_row);
+}
+
+static __always_inline struct lb_vip_counter *lb_vip_counter(void *row, __u32 vip_id)
+{
+	return row + vip_id * sizeof(struct lb_vip_counter);
+}
+
+static __always_inline struct lb_counter *lb_backend_counter(void *row, __u32 backend_id)
+{
+	return row + lb_setting(backend_column) + backend_id * sizeof(struct lb_counter);
+}
+
+static __always_inline void lb_count_forwarded(const struct lb_pkt *pkt)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+	void *row;
+
+	if (lb_unlikely(cpu >= lb_setting(cpus) || pkt->vip_id >= lb_setting(vips) ||
+			pkt->backend_id >= lb_setting(backends)))
+		return;
+	row = lb_counter_row(cpu);
+	lb_count(&lb_vip_counter(row, pkt->vip_id)->forwarded, pkt);
+	lb_count(lb_backend_counter(row, pkt->backend_id), pkt);
+}
+
+static __always_inline void lb_count_reason(const struct lb_pkt *pkt, __u32 reason)
+{
+	const __u32 cpu = bpf_get_smp_processor_id();
+
+	if (lb_unlikely(cpu >= lb_setting(cpus) || reason >= LB_REASON_MAX))
+		return;
+	lb_count(&lb_table(lb_reason_ctr, struct lb_counter)[cpu * LB_REASON_ROW + reason], pkt);
+	if (pkt->vip_id < lb_setting(vips)) /* LB_NO_VIP is not */
+		lb_count(&lb_vip_counter(lb_counter_row(cpu), pkt->vip_id)->dropped, pkt);
+}
+
 static __always_inline int lb_verdict_forward(const struct lb_pkt *pkt)
 {
-	struct lb_vip_counter *vip;
-	struct lb_counter *backend;
-	__u32 key = pkt->vip_id;
-
-	vip = bpf_map_lookup_elem(&lb_vip_ctr, &key);
-	if (vip)
-		lb_count(&vip->forwarded, pkt);
-	key = pkt->backend_id;
-	backend = bpf_map_lookup_elem(&lb_be_ctr, &key);
-	if (backend)
-		lb_count(backend, pkt);
-
+	lb_count_forwarded(pkt);
 	if (pkt->ifindex == pkt->ctx->ingress_ifindex)
 		return XDP_TX;
 	return bpf_redirect(pkt->ifindex, 0);
@@ -51,22 +82,10 @@ static __always_inline int lb_verdict_forward(const struct lb_pkt *pkt)
 
 static __always_inline int lb_verdict(const struct lb_pkt *pkt, int reason)
 {
-	struct lb_vip_counter *vip;
-	struct lb_counter *counter;
-	__u32 key = reason;
-
 	if (reason == LB_REASON_FORWARDED)
 		return lb_verdict_forward(pkt);
-
-	counter = bpf_map_lookup_elem(&lb_reason_ctr, &key);
-	if (counter)
-		lb_count(counter, pkt);
-	if (pkt->vip_id != LB_NO_VIP) {
-		key = pkt->vip_id;
-		vip = bpf_map_lookup_elem(&lb_vip_ctr, &key);
-		if (vip)
-			lb_count(&vip->dropped, pkt);
-	}
+	asm volatile(""); /* or what both ways begin with is merged, and with it the ways */
+	lb_count_reason(pkt, reason);
 	return (lb_reasons_passed >> reason) & 1 ? XDP_PASS : XDP_DROP;
 }
 

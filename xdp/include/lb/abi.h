@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define LB_ABI_MAGIC   0x534c5549u /* "SLUI" */
-#define LB_ABI_VERSION 1u
+#define LB_ABI_VERSION 2u
 
 #define LB_CACHE_LINE  64
 
@@ -35,35 +35,31 @@ enum lb_service_flag {
 
 /*
  * lb_services: one VIP, one cache line. The array has two halves of `service_mask + 1` lines;
- * lb_control.active says which one is live. The line of a key is found without collisions by
+ * lb_control.active_mask says which one is live. The line of a key is found without collisions by
  * lb_service_hash(), lb_disp and lb_service_position() (hash.h). A line with proto 0 is empty.
  */
 struct lb_service {
 	__u8 addr[16];	     /* VIP address; IPv4 is v4-mapped (::ffff:a.b.c.d) */
-	__be16 port_be;	     /* VIP port */
+	__u8 addr_tail[4];   /* its last four bytes again, in one word with what follows */
 	__u8 proto;	     /* IPPROTO_TCP or IPPROTO_UDP; 0: the line is empty */
-	__u8 forward;	     /* enum lb_forward */
-	__u32 vip_id;	     /* index into lb_vip_ctr and lb_vip_base */
+	__u8 family;	     /* 4 or 6 */
+	__be16 port_be;	     /* VIP port */
+	__u32 vip_id;	     /* index into lb_counters and lb_vip_base */
 	__u32 first_slot;    /* of the pool's run; a multiple of LB_SLOTS_PER_LINE */
 	__u32 slot_count;    /* 1 .. LB_SLOTS_MAX */
 	__u32 first_backend; /* a slot's backend is lb_backends[first_backend + slot] */
+	__u8 forward;	     /* enum lb_forward */
+	__u8 flags;	     /* enum lb_service_flag */
+	__u16 reserved;	     /* zero */
 	__u32 pool_id;	     /* index into lb_pools, for the agent's adoption */
-	__u32 flags;	     /* enum lb_service_flag */
-	__u32 reserved[5];   /* zero */
+	__u32 reserved2[4];  /* zero */
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
 
-/* lb_disp: the displacements of lb_services' buckets, two halves of `bucket_mask + 1`, 16 a line.
- */
-#define LB_DISP_PER_LINE 16u
-
-struct lb_disp_line {
-	__u32 disp[LB_DISP_PER_LINE];
-};
-_Static_assert(sizeof(struct lb_disp_line) == LB_CACHE_LINE, "a line of displacements");
+/* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_mask + 1`. */
 
 /*
- * lb_slots (cur) and lb_slot_base (base): 16 bits a slot, 32 slots a line. A slot holds an index
+ * lb_slots (cur) and lb_slot_base (base): __u16 a slot, 32 slots a line. A slot holds an index
  * into its pool's run of backends. `base` is read on dirty slots alone (DESIGN, section 4).
  */
 #define LB_SLOTS_PER_LINE    32u
@@ -72,11 +68,6 @@ _Static_assert(sizeof(struct lb_disp_line) == LB_CACHE_LINE, "a line of displace
 #define LB_SLOT_NONE	     0x7fffu	/* no backend: the packet is dropped as no-backend */
 #define LB_SLOTS_MAX	     (1u << 24) /* slots of one pool, at the most */
 #define LB_POOL_BACKENDS_MAX 16384u	/* backends of one pool, at the most */
-
-struct lb_slot_line {
-	__u16 slot[LB_SLOTS_PER_LINE];
-};
-_Static_assert(sizeof(struct lb_slot_line) == LB_CACHE_LINE, "a slot line is one cache line");
 
 /* struct lb_backend.flags */
 enum lb_backend_flag {
@@ -88,8 +79,9 @@ enum lb_backend_flag {
 };
 
 /*
- * lb_backends: one backend, one cache line. The two Ethernet words are written by the agent with
- * one 64-bit store each, so a packet never sees half a MAC address.
+ * lb_backends: one backend, one cache line. Its first two 64-bit words, which begin as an
+ * Ethernet header does, are written by the agent with one store each, so a packet never sees half
+ * of a next hop's MAC address; it may see half of our own when that changes with the device.
  *
  * The outer header is a template. Zero in it, and filled in per packet: the length (IPv4 tot_len,
  * IPv6 payload_len), the protocol (IPv4 protocol, IPv6 next header: it is the inner packet's
@@ -100,8 +92,8 @@ enum lb_backend_flag {
  */
 struct lb_backend {
 	__u8 eth_dst[6];    /* next hop's MAC */
-	__be16 vlan_tci_be; /* 802.1Q tag to put on; 0: none */
 	__u8 eth_src[6];    /* outgoing device's MAC */
+	__be16 vlan_tci_be; /* 802.1Q tag to put on; 0: none */
 	__u16 flags;	    /* enum lb_backend_flag */
 	__u32 ifindex;	    /* outgoing device (below any VLAN device) */
 	__u16 mtu;	    /* largest IP packet towards the next hop, bytes */
@@ -116,32 +108,52 @@ _Static_assert(sizeof(struct lb_backend) == LB_CACHE_LINE, "a backend is one cac
 
 /* lb_control: one entry. */
 struct lb_control {
-	__u32 magic;	  /* LB_ABI_MAGIC */
-	__u32 abi;	  /* LB_ABI_VERSION */
-	__u32 active;	  /* 0 or 1: the live half of lb_services, lb_disp and lb_pools */
-	__u32 generation; /* counts what was built anew, for the operator */
-	__u64 seed;	  /* lb_settings.seed, for the agent that adopts the maps */
+	__u32 magic;	   /* LB_ABI_MAGIC */
+	__u32 abi;	   /* LB_ABI_VERSION */
+	__u32 active_mask; /* 0, or all ones if the second half of lb_services, lb_disp and
+			    * lb_pools is the live one */
+	__u32 generation;  /* counts what was built anew, for the operator */
+	__u64 seed;	   /* lb_settings.seed, for the agent that adopts the maps */
 	__u32 reserved[10];
 };
 _Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache line");
 
 /*
- * What is fixed for a program's life: `const volatile` in the balancer's rodata, set by the agent
- * before the program is loaded.
+ * What is fixed for a program's life. The agent writes it into the balancer's instructions before
+ * they are loaded: an instruction that loads LB_SETTING_MARK plus a field's offset is made to load
+ * the field. All fields are 64 bits wide, so that one step serves them all.
  */
 struct lb_settings {
-	__u64 seed;	    /* of the flow hash (node.seed) */
-	__u32 service_mask; /* lines of one half of lb_services, a power of two, less 1 */
-	__u32 bucket_mask;  /* entries of one half of lb_disp, a power of two, less 1 */
+	__u64 seed;	      /* of the flow hash (node.seed) */
+	__u64 bucket_half;    /* entries of one half of lb_disp, a power of two */
+	__u64 bucket_mask;    /* bucket_half - 1 */
+	__u64 service_half;   /* lines of one half of lb_services, a power of two */
+	__u64 service_mask;   /* service_half - 1 */
+	__u64 slots;	      /* entries of lb_slots */
+	__u64 backends;	      /* lines of lb_backends, and counters in a row of lb_counters */
+	__u64 vips;	      /* counters in a row of lb_counters */
+	__u64 cpus;	      /* rows of lb_counters and lb_reason_ctr */
+	__u64 counter_row;    /* bytes from one CPU's row of lb_counters to the next */
+	__u64 backend_column; /* bytes from the beginning of a row to its first backend */
 };
+#define LB_SETTING_MARK 0x51c3a00000000000ull
 
-/* Counters; every map of them is per CPU. Bytes are frame bytes as received, Ethernet included. */
+/*
+ * Counters. A map of them has a row for each CPU, by the CPU's number, and only that CPU writes to
+ * it; rows are whole cache lines. Bytes are frame bytes as received, Ethernet included.
+ */
 struct lb_counter {
 	__u64 packets;
 	__u64 bytes;
 };
 
-/* lb_vip_ctr[vip_id]. Packets that reached the VIP are forwarded + dropped. */
+/* lb_reason_ctr: counters of a row, whatever the version, so that it outlives program versions. */
+#define LB_REASON_ROW 64u
+
+/*
+ * lb_counters: a row is the VIPs' counters by vip_id, then, from backend_column on, the backends'
+ * (struct lb_counter) by their line. Packets that reached a VIP are forwarded + dropped.
+ */
 struct lb_vip_counter {
 	struct lb_counter forwarded;
 	struct lb_counter dropped;
@@ -164,9 +176,9 @@ struct lb_pool_record {
 _Static_assert(sizeof(struct lb_pool_record) == 128, "a pool record is two cache lines");
 
 /*
- * lb_vip_base and lb_be_base, the agent's own too: what a reader adds to the per-CPU sum to get an
- * object's total, modulo 2^64, so that no counter is ever cleared and a total survives its object's
- * move to another id or a larger map. Types: struct lb_vip_counter and struct lb_counter.
+ * lb_vip_base and lb_be_base, the agent's own too: what a reader adds to the sum over the CPUs to
+ * get an object's total, modulo 2^64, so that no counter is ever cleared and a total survives its
+ * object's move to another id or a larger map. Types: struct lb_vip_counter and struct lb_counter.
  */
 
 /* Reasons: what became of a packet and why; the list is reasons.def. */

@@ -3,11 +3,14 @@
  * hash.h - the hash functions on which the data plane and the agent must agree.
  *
  * All inputs are words as they lie in memory (network byte order, not converted), so both sides
- * compute the same value on one machine. Boxes of different endianness do not agree; both
- * supported architectures are little-endian.
+ * compute the same value on one machine. An address is two of them: `hi`, its first eight bytes,
+ * and `lo`, its last; `last` is its last four. IPv4 is v4-mapped. Boxes of different endianness do
+ * not agree; both supported architectures are little-endian.
  *
- * The mix is the 64-bit finaliser family of SplitMix64 / MurmurHash3 (xor-shift and odd
- * multiplication): three multiplications, no look-up, no helper.
+ * Words are multiplied by odd 64-bit constants and added, the sum's halves are folded, and a last
+ * multiplication spreads what they hold over its upper 32 bits, of which the result is taken: in a
+ * product the upper bits depend on all bits below, so no finaliser is needed. No look-up, no
+ * helper; two multiplications for an IPv4 flow.
  */
 #ifndef LB_HASH_H
 #define LB_HASH_H
@@ -21,6 +24,7 @@
 #define LB_HASH_K1 0xbf58476d1ce4e5b9ull
 #define LB_HASH_K2 0x94d049bb133111ebull
 #define LB_HASH_K3 0x9e3779b97f4a7c15ull
+#define LB_HASH_K4 0xc2b2ae3d27d4eb4full
 
 static __always_inline __u64 lb_hash_mix(__u64 x)
 {
@@ -37,22 +41,27 @@ static __always_inline __u32 lb_hash_slot(__u32 hash, __u32 slot_count)
 }
 
 /*
- * Hash of a service key. `addr` is the 16-byte v4-mapped address as four words; `v4` says that it
- * is mapped (a constant in the data plane, so the three fixed words cost nothing there).
+ * The word of a service's key that holds the last four bytes of the address, the protocol, the
+ * family (4 or 6) and the port: all that an IPv4 key has, since the rest of its address is
+ * constant.
  */
-static __always_inline __u64 lb_service_hash(const __u32 addr[4], int v4, __be16 port_be,
-					     __u8 proto)
+static __always_inline __u64 lb_service_tail(__u32 addr_last, __be16 port_be, __u8 proto,
+					     __u8 family)
 {
-	__u64 tail = ((__u64)addr[3] << 32) | ((__u32)port_be << 16) | proto;
-	__u64 h = tail;
+	return addr_last | (__u64)(proto | (__u32)family << 8 | (__u32)port_be << 16) << 32;
+}
 
-	if (!v4) {
-		__u64 hi = ((__u64)addr[1] << 32) | addr[0];
+/*
+ * Hash of a service key: its tail and, but for IPv4, the rest of the address. `v4` says that the
+ * address is mapped (a constant in the data plane). Different IPv4 keys have different hashes.
+ */
+static __always_inline __u64 lb_service_hash(__u64 tail, __u64 addr_hi, __u64 addr_lo, int v4)
+{
+	__u64 h = tail * LB_HASH_K2;
 
-		h ^= lb_hash_mix(hi * LB_HASH_K3 + addr[2]);
-	}
-	h *= LB_HASH_K2;
-	return lb_hash_mix(h);
+	if (!v4)
+		h += addr_hi * LB_HASH_K1 + (__u32)addr_lo * LB_HASH_K3;
+	return h ^ (h >> 32);
 }
 
 /* Which entry of lb_disp a key uses (within a half). */
@@ -68,38 +77,34 @@ static __always_inline __u32 lb_service_position(__u64 hash, __u32 disp, __u32 s
 }
 
 /*
- * Hash of a flow, keyed by `seed`. Addresses as in lb_service_hash(); `ports` is the first four
- * bytes of the TCP or UDP header. With affinity: source, pass the source alone by
- * lb_flow_hash_source().
+ * Hash of a flow, keyed by `seed`: the source, `ports` (the first four bytes of the TCP or UDP
+ * header) and, by its hash, the service. With affinity: source, that of the source alone.
  */
-static __always_inline __u32 lb_flow_hash(__u64 seed, const __u32 src[4], const __u32 dst[4],
-					  int v4, __u32 ports, __u8 proto)
+static __always_inline __u32 lb_flow_hash(__u64 seed, __u64 src_hi, __u64 src_lo, __u32 src_last,
+					  int v4, __u32 ports, __u64 service_hash)
 {
 	__u64 h;
 
-	if (v4) {
-		h = lb_hash_mix(seed ^ (((__u64)dst[3] << 32) | src[3]));
-	} else {
-		h = lb_hash_mix(seed ^ (((__u64)src[1] << 32) | src[0]));
-		h = lb_hash_mix(h ^ (((__u64)src[3] << 32) | src[2]));
-		h = lb_hash_mix(h + (((__u64)dst[1] << 32) | dst[0]));
-		h = lb_hash_mix(h ^ (((__u64)dst[3] << 32) | dst[2]));
-	}
-	h = (h ^ (((__u64)ports << 8) | proto)) * LB_HASH_K2;
-	return (__u32)(lb_hash_mix(h) >> 32);
+	if (v4)
+		h = ((src_last | (__u64)ports << 32) ^ seed) * LB_HASH_K1;
+	else
+		h = (src_hi ^ seed) * LB_HASH_K1 + src_lo * LB_HASH_K3 + ports * LB_HASH_K4;
+	h += service_hash;
+	h ^= h >> 32;
+	return (__u32)((h * LB_HASH_K2) >> 32);
 }
 
-static __always_inline __u32 lb_flow_hash_source(__u64 seed, const __u32 src[4], int v4)
+static __always_inline __u32 lb_flow_hash_source(__u64 seed, __u64 src_hi, __u64 src_lo,
+						 __u32 src_last, int v4)
 {
 	__u64 h;
 
-	if (v4) {
-		h = lb_hash_mix(seed ^ src[3]);
-	} else {
-		h = lb_hash_mix(seed ^ (((__u64)src[1] << 32) | src[0]));
-		h = lb_hash_mix(h ^ (((__u64)src[3] << 32) | src[2]));
-	}
-	return (__u32)(lb_hash_mix(h * LB_HASH_K2) >> 32);
+	if (v4)
+		h = (src_last ^ seed) * LB_HASH_K1;
+	else
+		h = (src_hi ^ seed) * LB_HASH_K1 + src_lo * LB_HASH_K3;
+	h ^= h >> 32;
+	return (__u32)((h * LB_HASH_K2) >> 32);
 }
 
 #endif
