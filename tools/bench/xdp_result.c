@@ -33,43 +33,53 @@ double xdp_median(double *values, size_t n)
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-static int summarize(const double *gross, const double *empty, size_t n, struct net *ret_net)
+enum figure { EMPTY, FLOOR, ROW };
+
+/* Gross for the empty program itself; else net of it. */
+static double figure_of(const struct xdp_sample *sample, enum figure figure)
 {
-	double *net = calloc(n + 1, sizeof(*net));
+	if (figure == EMPTY)
+		return sample->empty;
+	return (figure == FLOOR ? sample->floor : sample->row) - sample->empty;
+}
+
+/* What is net of the empty program, of all rows of a family (0: both) or of one of them. */
+static int summarize(const struct xdp_row *rows, size_t n_rows, int af, enum figure figure,
+		     struct net *ret_net)
+{
+	size_t n = 0, max = 1;
+	double *values;
 
 	*ret_net = (struct net){NAN, NAN, NAN, NAN, NAN};
-	if (!net)
+	for (size_t i = 0; i < n_rows; i++)
+		max += rows[i].n_samples;
+	values = calloc(max, sizeof(*values));
+	if (!values)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		net[i] = gross[i] - empty[i];
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t k = 0; k < rows[i].n_samples && (!af || rows[i].config.af == af); k++)
+			values[n++] = figure_of(&rows[i].samples[k], figure);
+	ret_net->median = xdp_median(values, n);
 	if (n) {
-		ret_net->median = xdp_median(net, n);
-		ret_net->min = net[0];
-		ret_net->max = net[n - 1];
+		ret_net->min = values[0];
+		ret_net->max = values[n - 1];
 	}
-	free(net);
+	free(values);
 	return 0;
 }
 
 static int floor_net(const struct xdp_result *result, struct net *ret_net)
 {
-	const struct xdp_references *refs = result->references;
-
-	return summarize(refs->floor, refs->empty[0], refs->n, ret_net);
-}
-
-static const double *empty_of(const struct xdp_result *result, const struct xdp_row *row)
-{
-	return result->references->empty[row->config.af == 6];
+	return summarize(result->rows->rows, result->rows->n, 0, FLOOR, ret_net);
 }
 
 static int row_net(const struct xdp_result *result, const struct xdp_row *row, struct net *ret_net)
 {
 	struct net floor, other;
-	int r = summarize(row->samples, empty_of(result, row), row->n_samples, ret_net);
+	int r = summarize(row, 1, 0, ROW, ret_net);
 
 	if (!r)
-		r = floor_net(result, &floor);
+		r = summarize(row, 1, 0, FLOOR, &floor);
 	if (r)
 		return r;
 	ret_net->floors = ret_net->median / floor.median;
@@ -78,7 +88,7 @@ static int row_net(const struct xdp_result *result, const struct xdp_row *row, s
 
 		if (strcmp(base->name, row->versus) || *base->error.text)
 			continue;
-		r = summarize(base->samples, empty_of(result, base), base->n_samples, &other);
+		r = summarize(base, 1, 0, ROW, &other);
 		ret_net->ratio = ret_net->median / other.median;
 	}
 	return r;
@@ -199,19 +209,16 @@ static json_t *programs_json(const struct xdp_result *result)
 
 int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 {
-	const struct xdp_references *refs = result->references;
-	double *none = calloc(refs->n + 1, sizeof(*none));
+	const struct xdp_rows *rows = result->rows;
 	struct net floor, empty[2];
 	json_t *document = NULL;
 	char at[32];
-	int r = none ? 0 : -ENOMEM;
+	int r = floor_net(result, &floor);
 
-	if (!r)
-		r = floor_net(result, &floor);
 	for (int i = 0; i < 2 && !r; i++)
-		r = summarize(refs->empty[i], none, refs->n, &empty[i]);
+		r = summarize(rows->rows, rows->n, i ? 6 : 4, EMPTY, &empty[i]);
 	if (r)
-		goto out;
+		return r;
 	report_now(at);
 	document =
 	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
@@ -224,8 +231,6 @@ int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 	if (document && !json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&
 	    fputc('\n', out) != EOF && !fflush(out))
 		r = 0;
-out:
 	json_decref(document);
-	free(none);
 	return r;
 }
