@@ -14,10 +14,10 @@
 #include "xdp_result.h"
 
 #define ROUNDS	       41u
-#define ROUNDS_QUICK   9u
+#define ROUNDS_QUICK   15u
 #define ROUNDS_MAX     100000u
-#define BURSTS	       4u    /* of a row, each time that its turn comes */
-#define TIMED	       2000u /* packets of a burst, a tenth of a millisecond: few are interrupted */
+#define BURSTS	       8u    /* of a row, each time that its turn comes */
+#define TIMED	       1000u /* packets of a burst, 0.05 ms or so: few are interrupted */
 #define REWARM	       200u  /* packets before it: the code has come back into the caches */
 #define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
 
@@ -208,7 +208,8 @@ static int measure(struct xdp_rows *rows, struct xdp_result *result, struct err 
 	for (size_t i = 0; i < result->rounds && !r; i++) {
 		bench_progress("round %zu of %zu", i + 1, result->rounds);
 		/* Another row begins each round, so that none always comes behind the same one. */
-		for (size_t k = 0; k < rows->n; k++)
+		r = i ? xdp_bench_reload(bench, err) : 0;
+		for (size_t k = 0; k < rows->n && !r; k++)
 			visit_row(bench, &rows->rows[(i + k) % rows->n]);
 	}
 	bench_progress_end();
@@ -247,7 +248,8 @@ static int run_rows(const struct options *o, struct xdp_rows *rows)
 	    .rounds = o->rounds	      ? o->rounds
 		      : o->size.quick ? ROUNDS_QUICK
 				      : ROUNDS,
-	    .repeat = TIMED,
+	    .bursts = BURSTS,
+	    .timed = TIMED,
 	};
 	int code = BENCH_FAILED;
 	struct err err = {0};

@@ -149,6 +149,9 @@ enum xdp_reference {
  */
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err);
 void xdp_bench_close(struct xdp_bench *bench);
+/* Loads wrapper and reference programs anew. Where a program comes to lie makes some 10 % of the
+ * floor, which many loads average out. On error what was loaded stays. */
+int xdp_bench_reload(struct xdp_bench *bench, struct err *err);
 
 /* One measurement of `timed` (at least 2) iterations after `warm` others. A row's first packets go
  * on where its last ones ended. -EBADMSG: it took another way than the row's, as `err` says.

@@ -13,9 +13,9 @@
 #include "report.h"
 
 struct net {
-	double median, min, max; /* ns, net of the empty program of the same round */
-	double floors;
-	double ratio; /* to the row that it is compared with; NAN: none, or that was not measured */
+	double median, min, max; /* ns, net of the empty program beside it */
+	double floors;		 /* median of the samples' multiples of the floor beside them */
+	double ratio; /* of these to the row's that it is compared with; NAN: none, or not measured */
 };
 
 static int compare(const void *a, const void *b)
@@ -33,17 +33,31 @@ double xdp_median(double *values, size_t n)
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-enum figure { EMPTY, FLOOR, ROW };
+enum figure {
+	EMPTY, /* gross */
+	FLOOR, /* net */
+	ROW,   /* net */
+	FLOORS
+};
 
-/* Gross for the empty program itself; else net of it. */
 static double figure_of(const struct xdp_sample *sample, enum figure figure)
 {
-	if (figure == EMPTY)
+	const double floor = sample->floor - sample->empty, row = sample->row - sample->empty;
+
+	switch (figure) {
+	case EMPTY:
 		return sample->empty;
-	return (figure == FLOOR ? sample->floor : sample->row) - sample->empty;
+	case FLOOR:
+		return floor;
+	case ROW:
+		return row;
+	default:
+		/* A floor that an interruption pushed below nothing is no smaller than it. */
+		return floor > 0 ? row / floor : INFINITY;
+	}
 }
 
-/* What is net of the empty program, of all rows of a family (0: both) or of one of them. */
+/* One figure of the samples of rows, of one family or of both (0). */
 static int summarize(const struct xdp_row *rows, size_t n_rows, int af, enum figure figure,
 		     struct net *ret_net)
 {
@@ -75,28 +89,28 @@ static int floor_net(const struct xdp_result *result, struct net *ret_net)
 
 static int row_net(const struct xdp_result *result, const struct xdp_row *row, struct net *ret_net)
 {
-	struct net floor, other;
+	struct net floors, other;
 	int r = summarize(row, 1, 0, ROW, ret_net);
 
 	if (!r)
-		r = summarize(row, 1, 0, FLOOR, &floor);
+		r = summarize(row, 1, 0, FLOORS, &floors);
 	if (r)
 		return r;
-	ret_net->floors = ret_net->median / floor.median;
+	ret_net->floors = floors.median;
 	for (size_t i = 0; row->versus && i < result->rows->n; i++) {
 		const struct xdp_row *base = &result->rows->rows[i];
 
 		if (strcmp(base->name, row->versus) || *base->error.text)
 			continue;
-		r = summarize(base, 1, 0, ROW, &other);
-		ret_net->ratio = ret_net->median / other.median;
+		r = summarize(base, 1, 0, FLOORS, &other);
+		ret_net->ratio = ret_net->floors / other.median;
 	}
 	return r;
 }
 
 static void print_row(const struct xdp_row *row, const struct net *net, FILE *out)
 {
-	fprintf(out, "%-44s", row->name);
+	fprintf(out, "%-50s", row->name);
 	if (*row->error.text) {
 		fprintf(out, "  ERROR: %s\n", row->error.text);
 		return;
@@ -122,10 +136,10 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 			"The machine was busy before this began (load %.1f): compare ratios within "
 			"this run, not times between runs.\n\n",
 			result->load);
-	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %u iterations\n\n",
-		result->rounds, result->repeat);
-	fprintf(out, "%-44s%7s %7s %7s %7s  %s\n", "", "median", "min", "max", "floors", "target");
-	fprintf(out, "%-44s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
+	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %zu bursts of %u packets\n\n",
+		result->rounds, result->bursts, result->timed);
+	fprintf(out, "%-50s%7s %7s %7s %7s  %s\n", "", "median", "min", "max", "floors", "target");
+	fprintf(out, "%-50s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
 		1.0);
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
@@ -148,7 +162,7 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 
 static json_t *number(double value)
 {
-	return isnan(value) ? json_null() : json_real(value);
+	return isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *row_json(const struct xdp_row *row, const struct net *net)
@@ -221,10 +235,10 @@ int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 		return r;
 	report_now(at);
 	document =
-	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
+	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
 		      "xdp", "version", SLUICE_VERSION, "at", at, "host", report_host(result->load),
-		      "settings", "rounds", (json_int_t)result->rounds, "iterations",
-		      (json_int_t)result->repeat, "floor", reference_json(&floor), "empty", "v4",
+		      "settings", "rounds", (json_int_t)result->rounds, "bursts",
+		      (json_int_t)result->bursts, "packets", (json_int_t)result->timed, "floor", reference_json(&floor), "empty", "v4",
 		      reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
 		      programs_json(result), "rows", rows_json(result));
 	r = document ? -EIO : -ENOMEM;

@@ -13,7 +13,8 @@ struct xdp_result {
 	const struct xdp_rows *rows;
 	struct xdp_program programs[2]; /* root, balancer */
 	size_t rounds;
-	uint32_t repeat;
+	size_t bursts;	/* a round */
+	uint32_t timed; /* packets of a burst */
 	double load; /* before the run */
 };
 

@@ -65,16 +65,35 @@ static void unset_attach_types(struct bpf_object *object)
 		bpf_program__set_expected_attach_type(program, 0);
 }
 
-static int attach_wrapper(struct xdp_bench *bench, struct err *err)
+/* Each load lies elsewhere in memory, and so do its programs' branches and lines. */
+int xdp_bench_reload(struct xdp_bench *bench, struct err *err)
 {
-	int r;
+	struct xdp_bpf *skel = xdp_bpf__open();
+	int r = -ENOMEM;
 
-	if (unshare(CLONE_NEWNET))
-		return err_set(err, -errno, "a network namespace: %s%s", strerror(errno),
-			       errno == EPERM ? " (run as root)" : "");
-	r = bpf_xdp_attach(XDP_IFINDEX_IN, bpf_program__fd(bench->skel->progs.bench_wrap),
+	if (skel) {
+		unset_attach_types(skel->obj);
+		r = xdp_bpf__load(skel);
+	}
+	if (r) {
+		err_set(err, r, "the kernel does not take the wrapper: %s%s", strerror(-r),
+			r == -EPERM ? " (run as root, or with CAP_BPF and CAP_NET_ADMIN)" : "");
+		goto failed;
+	}
+	r = bpf_xdp_attach(XDP_IFINDEX_IN, bpf_program__fd(skel->progs.bench_wrap),
 			   XDP_FLAGS_SKB_MODE, NULL);
-	return r ? err_set(err, r, "attaching the wrapper to lo: %s", strerror(-r)) : 0;
+	if (r) {
+		err_set(err, r, "attaching the wrapper to lo: %s", strerror(-r));
+		goto failed;
+	}
+	fill_floor_header(&skel->bss->bench_floor_header);
+	xdp_bpf__destroy(bench->skel);
+	bench->skel = skel;
+	bench->target = -1;
+	return 0;
+failed:
+	xdp_bpf__destroy(skel);
+	return r;
 }
 
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
@@ -85,23 +104,15 @@ int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 	*ret_bench = NULL;
 	if (!bench)
 		return err_set(err, -ENOMEM, "out of memory");
-	bench->target = -1;
-	bench->skel = xdp_bpf__open();
-	if (bench->skel)
-		unset_attach_types(bench->skel->obj);
-	r = bench->skel ? xdp_bpf__load(bench->skel) : -ENOMEM;
-	if (r) {
-		err_set(err, r, "the kernel does not take the wrapper: %s%s", strerror(-r),
-			r == -EPERM ? " (run as root, or with CAP_BPF and CAP_NET_ADMIN)" : "");
-		xdp_bench_close(bench);
-		return r;
-	}
-	r = attach_wrapper(bench, err);
+	if (unshare(CLONE_NEWNET))
+		r = err_set(err, -errno, "a network namespace: %s%s", strerror(errno),
+			    errno == EPERM ? " (run as root)" : "");
+	else
+		r = xdp_bench_reload(bench, err);
 	if (r) {
 		xdp_bench_close(bench);
 		return r;
 	}
-	fill_floor_header(&bench->skel->bss->bench_floor_header);
 	*ret_bench = bench;
 	return 0;
 }
