@@ -5,9 +5,11 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "xdp.h"
+#include "xdp_result.h"
 
 #define WARM  10
 #define TIMED 1000
@@ -74,7 +76,7 @@ Test(bench_xdp, measures_every_path_and_its_counters_agree)
 		xdp_scene_close(row->scene);
 		measured++;
 	}
-	cr_assert_geq(measured, 40);
+	cr_assert_geq(measured, 90);
 	xdp_bench_close(bench);
 	xdp_rows_free(&rows);
 }
@@ -114,6 +116,151 @@ Test(bench_xdp, one_flow_is_one_flow)
 	xdp_rows_free(&rows);
 }
 
+/* The packets that VIP `i` of the row's scene has forwarded. */
+static uint64_t forwarded(const struct xdp_row *row, size_t i)
+{
+	struct xdp_counts counts;
+	struct err err = {0};
+	uint64_t packets;
+
+	cr_assert_eq(xdp_counts_read(row->scene, &counts, &err), 0, "%s", err.text);
+	cr_assert_lt(i, counts.n_vips);
+	packets = counts.vips[i].forwarded.packets;
+	xdp_counts_free(&counts);
+	return packets;
+}
+
+/* A row of a configuration with this many VIPs. */
+static struct xdp_rows sized_row(const char *name, size_t vips, size_t flows)
+{
+	const struct xdp_size size = {.vips = vips, .backends = 20, .flows = flows};
+	struct xdp_rows rows;
+	struct err err = {0};
+
+	cr_assert_eq(xdp_rows_make(&size, name, &rows), 0);
+	cr_assert_eq(rows.n, 1, "%zu rows match %s", rows.n, name);
+	cr_assert_eq(xdp_scene_open(&rows.rows[0].config, &rows.rows[0].scene, &err), 0, "%s",
+		     err.text);
+	return rows;
+}
+
+static void forwards_to(const char *name, const uint64_t expected[5])
+{
+	struct xdp_rows rows = sized_row(name, 5, 8);
+	struct xdp_bench *bench = open_bench();
+	struct err err;
+	double ns;
+
+	cr_assert_eq(measure(bench, &rows.rows[0], &ns, &err), 0, "%s", err.text);
+	for (size_t i = 0; i < 5; i++)
+		cr_expect_eq(forwarded(&rows.rows[0], i), expected[i], "%s: VIP %zu has %lu", name,
+			     i, (unsigned long)forwarded(&rows.rows[0], i));
+	xdp_bench_close(bench);
+	xdp_scene_close(rows.rows[0].scene);
+	xdp_rows_free(&rows);
+}
+
+Test(bench_xdp, one_flow_goes_to_one_vip_in_the_middle)
+{
+	static const uint64_t middle[] = {0, 0, WARM + TIMED, 0, 0};
+
+	forwards_to("v4-tcp-ipip-clean-5-vips-20-backends", middle);
+}
+
+Test(bench_xdp, many_flows_in_turn_go_to_all_vips_in_turn)
+{
+	static const uint64_t equal[] = {202, 202, 202, 202, 202};
+
+	forwards_to("v6-udp-l2-clean-5-vips-20-backends-8-flows", equal);
+}
+
+/* Flows 0 and 1 of 8 are the first VIP's, 2 and 3 the second's, 4 the third's. */
+Test(bench_xdp, flows_at_random_go_to_vips_by_their_number)
+{
+	static const uint64_t by_flow[] = {253, 252, 126, 253, 126};
+
+	forwards_to("v4-udp-ipip-clean-5-vips-20-backends-8-random", by_flow);
+}
+
+Test(bench_xdp, a_random_order_visits_every_flow_once_and_every_vip_alike)
+{
+	static uint32_t flows[XDP_FLOWS_MANY], vips[10000];
+	struct xdp_wrapper w = {.flow_mul = 0x915f77f5u,
+				.flow_add = 12345,
+				.flow_mask = XDP_FLOWS_MANY - 1,
+				.vips = 10000,
+				.spread = (10000ull << 32) / XDP_FLOWS_MANY};
+	uint32_t vip;
+
+	for (size_t i = 0; i < XDP_FLOWS_MANY; i++) {
+		cr_assert_eq(flows[xdp_wrapper_next(&w, &vip)]++, 0);
+		cr_assert_lt(vip, 10000);
+		vips[vip]++;
+	}
+	for (size_t i = 0; i < 10000; i++)
+		cr_assert(vips[i] == 104 || vips[i] == 105, "VIP %zu has %u", i, vips[i]);
+}
+
+/* Room for the samples of one visit. */
+static struct xdp_visit visit_of(struct xdp_row *row)
+{
+	row->samples = calloc(3, sizeof(*row->samples));
+	cr_assert(row->samples);
+	return (struct xdp_visit){.warm = WARM, .rewarm = WARM, .timed = 100, .bursts = 3};
+}
+
+Test(bench_xdp, a_visit_counts_the_rows_packets_and_not_the_references)
+{
+	struct xdp_rows rows = sized_row("v6-tcp-ipip-clean-5-vips-20-backends", 5, 8);
+	struct xdp_row *row = &rows.rows[0];
+	struct xdp_bench *bench = open_bench();
+	const struct xdp_visit visit = visit_of(row);
+	struct err err = {0};
+
+	cr_assert_eq(xdp_bench_visit(bench, row, &visit, &err), 0, "%s", err.text);
+	cr_assert_eq(row->n_samples, 3);
+	cr_assert_eq(forwarded(row, 2), WARM + 100 + 3 * (WARM + 100));
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(row->samples[i].empty > 0 && row->samples[i].floor > 0 &&
+			  row->samples[i].row > 0);
+	xdp_bench_close(bench);
+	xdp_scene_close(row->scene);
+	xdp_rows_free(&rows);
+}
+
+Test(bench_xdp, a_visit_that_fails_leaves_no_samples)
+{
+	struct xdp_rows rows = one_row("v4-tcp-ipip-clean");
+	struct xdp_row *row = &rows.rows[0];
+	struct xdp_bench *bench = open_bench();
+	const struct xdp_visit visit = visit_of(row);
+	struct err err = {0};
+
+	xdp_scene_spoil(row->scene);
+	cr_assert_eq(xdp_bench_visit(bench, row, &visit, &err), -EBADMSG);
+	cr_assert(strstr(err.text, "backend-not-ready"), "%s", err.text);
+	cr_assert_eq(row->n_samples, 0);
+	xdp_bench_close(bench);
+	xdp_scene_close(row->scene);
+	xdp_rows_free(&rows);
+}
+
+Test(bench_xdp, measures_after_the_references_were_loaded_anew)
+{
+	struct xdp_rows rows = one_row("v4-tcp-l2-clean");
+	struct xdp_bench *bench = open_bench();
+	struct err err = {0};
+	double ns;
+
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(measure(bench, &rows.rows[0], &ns, &err), 0, "%s", err.text);
+		cr_assert_eq(xdp_bench_reload(bench, &err), 0, "%s", err.text);
+	}
+	xdp_bench_close(bench);
+	xdp_scene_close(rows.rows[0].scene);
+	xdp_rows_free(&rows);
+}
+
 /* Measures a row that lies about itself; `word` is in the error. */
 static void refuse(struct xdp_rows *rows, const char *word)
 {
@@ -140,7 +287,7 @@ Test(bench_xdp, refuses_packets_to_no_vip)
 {
 	struct xdp_rows rows = one_row("v6-not-a-vip");
 
-	rows.rows[0].expect = XDP_EXPECT_FORWARDED;
+	rows.rows[0].expect = LB_REASON_FORWARDED;
 	rows.rows[0].config.af = 4; /* packets to an address that the configuration has not */
 	refuse(&rows, "not-a-vip");
 }
@@ -153,17 +300,30 @@ Test(bench_xdp, refuses_another_mode_than_the_rows)
 	refuse(&rows, "bytes, not");
 }
 
+Test(bench_xdp, refuses_another_reason_than_the_rows)
+{
+	struct xdp_rows rows = one_row("v6-malformed-ip-version");
+
+	rows.rows[0].expect = LB_REASON_IP_TRUNCATED;
+	refuse(&rows, "counted as ip-truncated, not 1010");
+}
+
+Test(bench_xdp, refuses_a_tag_that_should_have_been_taken_off)
+{
+	struct xdp_rows rows = one_row("v4-tcp-l2-clean-tags-1-1");
+
+	rows.rows[0].config.tag = false;
+	refuse(&rows, "has 64 bytes, not 60");
+}
+
 /* All are forwarded and come out right: only the VIPs' own counters tell. */
 Test(bench_xdp, refuses_packets_of_another_vip)
 {
-	struct xdp_rows rows = rows_of("v4-tcp-l2-clean");
-	struct err err = {0};
+	struct xdp_rows rows = sized_row("v4-tcp-l2-clean-3-vips-20-backends-8-random", 3, 8);
 
-	rows.rows[0].config.vips = 2;
-	cr_assert_eq(xdp_scene_open(&rows.rows[0].config, &rows.rows[0].scene, &err), 0, "%s",
-		     err.text);
-	rows.rows[0].config.vips = 1;
-	refuse(&rows, "VIP 0 forwarded 1010 packets, not 505");
+	xdp_scene_exchange_vips(rows.rows[0].scene);
+	rows.rows[0].order = XDP_ONE_VIP;
+	refuse(&rows, "VIP 0 forwarded 1010 packets and 64640 bytes, not 0");
 }
 
 Test(bench_xdp, refuses_another_device_than_the_rows)
@@ -188,8 +348,9 @@ Test(bench_xdp, sizes_and_patterns_choose_the_rows)
 	struct xdp_rows rows;
 
 	cr_assert_eq(xdp_rows_make(&size, "v6-udp-*", &rows), 0);
-	cr_assert_eq(rows.n, 6);
+	cr_assert_eq(rows.n, 9);
 	cr_assert_str_eq(rows.rows[0].name, "v6-udp-ipip-clean-7-vips-20-backends");
+	cr_assert_str_eq(rows.rows[6].name, "v6-udp-not-a-vip-7-vips-20-backends");
 	cr_assert_str_eq(rows.rows[5].name, "v6-udp-l2-clean-7-vips-20-backends-4-random");
 	cr_assert_eq(rows.rows[5].flows, 4);
 	xdp_rows_free(&rows);
@@ -205,4 +366,56 @@ Test(bench_xdp, no_two_rows_have_one_name)
 		for (size_t k = 0; k < i; k++)
 			cr_assert_str_neq(rows.rows[i].name, rows.rows[k].name);
 	xdp_rows_free(&rows);
+}
+
+/* The JSON of rows of which the first has these samples. */
+static json_t *json_of(struct xdp_sample *samples, size_t n)
+{
+	struct xdp_row row = {
+	    .name = "made-up", .config.af = 4, .samples = samples, .n_samples = n};
+	const struct xdp_rows rows = {.rows = &row, .n = 1};
+	const struct xdp_result result = {.rows = &rows, .rounds = 1, .bursts = n, .timed = TIMED};
+	json_t *document;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	cr_assert_eq(xdp_result_write_json(&result, out), 0);
+	fclose(out);
+	document = json_loads(text, 0, NULL);
+	cr_assert(document);
+	free(text);
+	return document;
+}
+
+static double row_number(const json_t *document, const char *key)
+{
+	return json_number_value(
+	    json_object_get(json_array_get(json_object_get(document, "rows"), 0), key));
+}
+
+/* Twice the time while another thread has the core: times go astray, multiples do not. */
+Test(bench_xdp, multiples_of_the_floor_are_those_of_the_burst_beside_it)
+{
+	struct xdp_sample samples[] = {
+	    {40, 50, 70}, {80, 100, 140}, {40, 50, 70}, {80, 90, 110}, {40, 44, 80}};
+	json_t *document = json_of(samples, 5);
+
+	cr_expect_eq(row_number(document, "ns"), 30.0);
+	cr_expect_eq(row_number(document, "min"), 30.0);
+	cr_expect_eq(row_number(document, "max"), 60.0);
+	cr_expect_eq(row_number(document, "floors"), 3.0);
+	json_decref(document);
+}
+
+/* An interrupted burst of the empty program: no number can be written for it. */
+Test(bench_xdp, a_floor_below_nothing_makes_no_multiple)
+{
+	struct xdp_sample samples[] = {{90, 50, 70}};
+	json_t *document = json_of(samples, 1);
+	const json_t *row = json_array_get(json_object_get(document, "rows"), 0);
+
+	cr_expect_eq(row_number(document, "ns"), -20.0);
+	cr_expect(json_is_null(json_object_get(row, "floors")));
+	json_decref(document);
 }

@@ -19,8 +19,8 @@
 
 #include "xdp_shared.h"
 
-#define ETH_LEN	14
-#define TAG_LEN	4
+#define ETH_LEN 14
+#define TAG_LEN 4
 #define V4_LEN	20
 #define V6_LEN	40
 #define PORTS	4 /* bytes */

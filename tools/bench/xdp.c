@@ -13,22 +13,22 @@
 #include "bench.h"
 #include "xdp_result.h"
 
-#define ROUNDS	       41u
-#define ROUNDS_QUICK   15u
-#define ROUNDS_MAX     100000u
-#define BURSTS	       8u    /* of a row, each time that its turn comes */
-#define TIMED	       1000u /* packets of a burst, 0.05 ms or so: few are interrupted */
-#define REWARM	       200u  /* packets before it: the code has come back into the caches */
-#define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
+#define ROUNDS	     41u
+#define ROUNDS_QUICK 11u
+#define ROUNDS_MAX   100000u
+#define BURSTS	     8u	    /* of a row, each time that its turn comes */
+#define TIMED	     1000u  /* packets of a burst, 0.05 ms or so: few are interrupted */
+#define REWARM	     200u   /* packets before it: the code has come back into the caches */
+#define WARM_MANY    60000u /* until caches hold what they can of many flows or VIPs */
 
 static const char usage[] =
     "Usage: lb-bench xdp [OPTION]...\n"
     "Measures what a packet costs by BPF_PROG_TEST_RUN of the shipped root program and balancer,\n"
-    "net of an empty program and in multiples of a floor, all in interleaved rounds. Needs root;\n"
-    "no device is touched and nothing is pinned.\n"
+    "net of an empty program and in multiples of a floor, which are measured beside each burst of\n"
+    "each row. Needs root; works in a network namespace of its own, and nothing is pinned.\n"
     "\n"
     "      --rounds N       rounds (default 41)\n"
-    "      --quick          9 rounds, and fewer rows of large configurations\n"
+    "      --quick          11 rounds, and fewer rows of large configurations\n"
     "      --path PATTERN   only rows whose name matches, as in 'v4-*' (glob(7))\n"
     "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
     "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"
@@ -170,10 +170,8 @@ static void close_scenes(struct scenes *s)
 static void visit_row(struct xdp_bench *bench, struct xdp_row *row)
 {
 	const bool many = row->flows > 1 || (row->config.vips > 1 && row->order != XDP_ONE_VIP);
-	const struct xdp_visit visit = {.warm = many ? WARM_MANY : TIMED,
-					.rewarm = REWARM,
-					.timed = TIMED,
-					.bursts = BURSTS};
+	const struct xdp_visit visit = {
+	    .warm = many ? WARM_MANY : TIMED, .rewarm = REWARM, .timed = TIMED, .bursts = BURSTS};
 
 	if (!*row->error.text)
 		xdp_bench_visit(bench, row, &visit, &row->error);

@@ -58,8 +58,8 @@ struct xdp_row {
 	bool syn;	       /* a TCP packet that opens a connection; else an established one */
 	unsigned int tags;     /* VLAN tags that packets come with */
 	enum xdp_shape shape;
-	bool direct;	      /* the balancer without the root program before it */
-	size_t flows;	      /* a power of two */
+	bool direct;  /* the balancer without the root program before it */
+	size_t flows; /* a power of two */
 	enum xdp_order order;
 	double target_floors; /* the median is to be at most this many floors; 0: no target */
 	const char *versus;   /* this row is to be at most `target_ratio` times that one; or NULL */
@@ -143,9 +143,10 @@ enum xdp_reference {
 };
 
 /*
- * Moves the calling thread into a network namespace of its own, where the wrapper is attached to the
- * loopback device, which is down: a program that is attached nowhere is entered into the kernel's
- * XDP dispatcher for each TEST_RUN and removed after it, and both wait for a grace period of RCU.
+ * Moves the calling thread into a network namespace of its own, where the wrapper is attached to
+ * the loopback device, which is down: a program that is attached nowhere is entered into the
+ * kernel's XDP dispatcher for each TEST_RUN and removed after it, and both wait for a grace period
+ * of RCU.
  */
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err);
 void xdp_bench_close(struct xdp_bench *bench);
@@ -165,10 +166,10 @@ int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference,
 
 /* How a row is measured each time that its turn comes. */
 struct xdp_visit {
-	uint32_t warm;	/* packets before anything, until caches hold what they can */
+	uint32_t warm;	 /* packets before anything, until caches hold what they can */
 	uint32_t rewarm; /* packets before each burst */
-	uint32_t timed;	/* packets of a burst */
-	size_t bursts;	/* samples */
+	uint32_t timed;	 /* packets of a burst */
+	size_t bursts;	 /* samples */
 };
 
 /*

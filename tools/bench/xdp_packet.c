@@ -15,20 +15,20 @@
 #include <linux/udp.h>
 #include <string.h>
 
-#define MACS_LEN    12u
-#define TYPE_LEN    2u
-#define TAG_LEN	    4u
-#define EXT_LEN	    8u
+#define MACS_LEN     12u
+#define TYPE_LEN     2u
+#define TAG_LEN	     4u
+#define EXT_LEN	     8u
 #define EXT_TOO_MANY 9u
-#define MIN_FRAME   64u /* without the FCS, which XDP does not see */
+#define MIN_FRAME    64u /* without the FCS, which XDP does not see */
 
-#define V4_VIPS	    0xc6120000u		  /* 198.18.0.0 */
-#define V4_CLIENTS  0x64400001u		  /* 100.64.0.1: RFC 6598, room for 4 M clients */
-#define V6_HIGH	    0x200100020000000full /* 2001:2:0:f::/64 */
-#define V6_CLIENTS  0x2001000200000002ull /* 2001:2:0:2::/64 */
-#define V6_FIRST    1ull
-#define V6_MAPPED   0xffff00000000ull
-#define SOURCE_PORT 40000u
+#define V4_VIPS	     0xc6120000u	   /* 198.18.0.0 */
+#define V4_CLIENTS   0x64400001u	   /* 100.64.0.1: RFC 6598, room for 4 M clients */
+#define V6_HIGH	     0x200100020000000full /* 2001:2:0:f::/64 */
+#define V6_CLIENTS   0x2001000200000002ull /* 2001:2:0:2::/64 */
+#define V6_FIRST     1ull
+#define V6_MAPPED    0xffff00000000ull
+#define SOURCE_PORT  40000u
 
 void xdp_packet_vip(int af, size_t i, struct lb_addr *ret_addr)
 {
@@ -73,13 +73,15 @@ static size_t write_extensions(uint8_t *at, const uint8_t *chain, size_t n, uint
 	return n * EXT_LEN;
 }
 
-/* What stands between the fixed header and the upper layer's; *ret_first is the first one's type. */
+/* What stands between the fixed header and the upper layer's; *ret_first is the first one's type.
+ */
 static size_t write_between(const struct xdp_packet *p, uint8_t *at, uint8_t *ret_first)
 {
 	static const uint8_t two[] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS},
-			     many[EXT_TOO_MANY] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS,
-						   IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS,
-						   IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS};
+			     many[EXT_TOO_MANY] = {
+				 IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS,
+				 IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS,
+				 IPPROTO_DSTOPTS, IPPROTO_DSTOPTS, IPPROTO_DSTOPTS};
 	static const uint8_t router_alert[XDP_OPTIONS_LEN] = {0x94, 4, 0, 0}; /* RFC 2113 */
 	uint8_t next = p->proto;
 	size_t len;
@@ -229,8 +231,7 @@ void xdp_packet_wrapper(const struct xdp_packet *p, const uint8_t *frame, size_t
 			struct xdp_wrapper *ret_wrapper)
 {
 	const uint8_t *l3 = frame + MACS_LEN + p->tags * TAG_LEN + TYPE_LEN;
-	const uint8_t *ports =
-	    l3 + (p->af == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+	const uint8_t *ports = l3 + (p->af == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 	uint64_t low[2];
 	uint32_t v4[2];
 

@@ -12,7 +12,11 @@
 
 static const struct {
 	const char *name;
-	enum { FORWARD, PASS, DROP } action;
+	enum {
+		FORWARD,
+		PASS,
+		DROP
+	} action;
 } reasons[] = {
 #define LB_REASON(id, name, action, help) {name, action},
 #include "lb/reasons.def"

@@ -15,7 +15,8 @@
 struct net {
 	double median, min, max; /* ns, net of the empty program beside it */
 	double floors;		 /* median of the samples' multiples of the floor beside them */
-	double ratio; /* of these to the row's that it is compared with; NAN: none, or not measured */
+	double
+	    ratio; /* of these to the row's that it is compared with; NAN: none, or not measured */
 };
 
 static int compare(const void *a, const void *b)
@@ -136,7 +137,8 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 			"The machine was busy before this began (load %.1f): compare ratios within "
 			"this run, not times between runs.\n\n",
 			result->load);
-	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %zu bursts of %u packets\n\n",
+	fprintf(out,
+		"ns a packet, net of an empty program; %zu rounds of %zu bursts of %u packets\n\n",
 		result->rounds, result->bursts, result->timed);
 	fprintf(out, "%-50s%7s %7s %7s %7s  %s\n", "", "median", "min", "max", "floors", "target");
 	fprintf(out, "%-50s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
@@ -234,13 +236,13 @@ int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 	if (r)
 		return r;
 	report_now(at);
-	document =
-	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
-		      "xdp", "version", SLUICE_VERSION, "at", at, "host", report_host(result->load),
-		      "settings", "rounds", (json_int_t)result->rounds, "bursts",
-		      (json_int_t)result->bursts, "packets", (json_int_t)result->timed, "floor", reference_json(&floor), "empty", "v4",
-		      reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
-		      programs_json(result), "rows", rows_json(result));
+	document = json_pack(
+	    "{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench", "xdp",
+	    "version", SLUICE_VERSION, "at", at, "host", report_host(result->load), "settings",
+	    "rounds", (json_int_t)result->rounds, "bursts", (json_int_t)result->bursts, "packets",
+	    (json_int_t)result->timed, "floor", reference_json(&floor), "empty", "v4",
+	    reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
+	    programs_json(result), "rows", rows_json(result));
 	r = document ? -EIO : -ENOMEM;
 	if (document && !json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&
 	    fputc('\n', out) != EOF && !fflush(out))

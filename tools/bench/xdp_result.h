@@ -15,7 +15,7 @@ struct xdp_result {
 	size_t rounds;
 	size_t bursts;	/* a round */
 	uint32_t timed; /* packets of a burst */
-	double load; /* before the run */
+	double load;	/* before the run */
 };
 
 /* Median of values, which are sorted by it; NAN: none. */

@@ -114,8 +114,9 @@ static struct xdp_row flowing(struct xdp_row row, size_t flows, enum xdp_order o
 	row.flows = flows;
 	row.order = order;
 	row.versus = NULL;
-	row.target_floors = random && row.expect == LB_REASON_FORWARDED && row.config.ipip && row.config.vips == 1 &&
-				    row.config.backends == BACKENDS_FEW && flows == XDP_FLOWS_MANY
+	row.target_floors = random && row.expect == LB_REASON_FORWARDED && row.config.ipip &&
+				    row.config.vips == 1 && row.config.backends == BACKENDS_FEW &&
+				    flows == XDP_FLOWS_MANY
 				? 4.5
 				: 0;
 	append(&row, random ? "-%s-random" : "-%s-flows", flows);
@@ -240,8 +241,7 @@ static int add_shapes(struct xdp_rows *rows, const char *pattern)
 
 	for (int i = 0; i < 4 && !r; i++) {
 		const int af = i & 2 ? 6 : 4;
-		struct xdp_row options =
-				   varied(af, !(i & 1), af == 4 ? "-options" : "-extensions"),
+		struct xdp_row options = varied(af, !(i & 1), af == 4 ? "-options" : "-extensions"),
 			       large = varied(af, !(i & 1), "-large");
 
 		options.shape = XDP_SHAPE_OPTIONS;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * xdp_run.c - measurements by BPF_PROG_TEST_RUN, and of the proof that every iteration took its path
- * what one call tells: where the head stood each time, what came out. The counters' part is
+ * xdp_run.c - measurements by BPF_PROG_TEST_RUN, and of the proof that every iteration took its
+ * path what one call tells: where the head stood each time, what came out. The counters' part is
  * xdp_proof.c.
  */
 #include <errno.h>
@@ -28,7 +28,6 @@
 
 struct xdp_bench {
 	struct xdp_bpf *skel;
-	int target; /* descriptor of what the wrapper calls; -1: nothing yet */
 };
 
 /* A row's frame, where its flows and VIPs are, and how many packets of it went where. */
@@ -89,7 +88,6 @@ int xdp_bench_reload(struct xdp_bench *bench, struct err *err)
 	fill_floor_header(&skel->bss->bench_floor_header);
 	xdp_bpf__destroy(bench->skel);
 	bench->skel = skel;
-	bench->target = -1;
 	return 0;
 failed:
 	xdp_bpf__destroy(skel);
@@ -129,11 +127,8 @@ static int set_target(struct xdp_bench *bench, int fd, struct err *err)
 {
 	const uint32_t key = 0;
 
-	if (fd == bench->target)
-		return 0;
 	if (bpf_map_update_elem(bpf_map__fd(bench->skel->maps.bench_target), &key, &fd, BPF_ANY))
 		return err_set(err, -errno, "setting the program under test: %s", strerror(errno));
-	bench->target = fd;
 	return 0;
 }
 
@@ -190,8 +185,8 @@ static int check_outcome(const struct outcome *is, uint32_t action, size_t len, 
 		return err_set(err, -EBADMSG, "the last packet's action is %u, not %u", is->action,
 			       action);
 	if ((int64_t)is->len != (int64_t)len + grow)
-		return err_set(err, -EBADMSG, "the last packet has %zu bytes, not %" PRId64, is->len,
-			       (int64_t)len + grow);
+		return err_set(err, -EBADMSG, "the last packet has %zu bytes, not %" PRId64,
+			       is->len, (int64_t)len + grow);
 	if (is->moved != (int64_t)(repeat - 1) * grow)
 		return err_set(err, -EBADMSG,
 			       "the head moved by %" PRId64
@@ -300,8 +295,8 @@ static int sample(struct xdp_bench *bench, const struct xdp_row *row, struct str
 		  const struct xdp_visit *visit, struct xdp_sample *samples, struct err *err)
 {
 	double empty[2], floor[2], ns;
-	int r = burst_reference(bench, XDP_EMPTY, stream, visit->rewarm, visit->timed, &empty[0],
-				err);
+	int r =
+	    burst_reference(bench, XDP_EMPTY, stream, visit->rewarm, visit->timed, &empty[0], err);
 
 	for (size_t i = 0; i < visit->bursts && !r; i++) {
 		r = burst_reference(bench, XDP_FLOOR, stream, visit->rewarm, visit->timed,
@@ -314,8 +309,8 @@ static int sample(struct xdp_bench *bench, const struct xdp_row *row, struct str
 		if (!r)
 			r = burst_reference(bench, XDP_EMPTY, stream, visit->rewarm, visit->timed,
 					    &empty[1], err);
-		samples[i] = (struct xdp_sample){(empty[0] + empty[1]) / 2,
-						 (floor[0] + floor[1]) / 2, ns};
+		samples[i] =
+		    (struct xdp_sample){(empty[0] + empty[1]) / 2, (floor[0] + floor[1]) / 2, ns};
 		empty[0] = empty[1];
 	}
 	return r;
@@ -344,8 +339,8 @@ static int check_floor(const struct xdp_bench *bench, uint64_t was, uint64_t n, 
 	int r = read_floor_counter(bench, &is, err);
 
 	if (!r && is - was != n)
-		r = err_set(err, -EBADMSG,
-			    "the floor counted %" PRIu64 " packets, not %" PRIu64, is - was, n);
+		r = err_set(err, -EBADMSG, "the floor counted %" PRIu64 " packets, not %" PRIu64,
+			    is - was, n);
 	return r;
 }
 

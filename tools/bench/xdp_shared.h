@@ -75,7 +75,7 @@ _Static_assert(sizeof(struct xdp_wrapper) == 192, "three cache lines");
  * integer generation in an interval", 2019). No branch depends on which of these it is.
  */
 static inline __attribute__((always_inline)) __u32 xdp_wrapper_next(struct xdp_wrapper *w,
-								     __u32 *ret_vip)
+								    __u32 *ret_vip)
 {
 	__u32 flow = (w->flow * w->flow_mul + w->flow_add) & w->flow_mask;
 	__u32 turn = w->turn + w->step;
