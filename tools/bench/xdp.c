@@ -16,10 +16,12 @@
 #define ROUNDS	     41u
 #define ROUNDS_QUICK 11u
 #define ROUNDS_MAX   100000u
-#define BURSTS	     8u	    /* of a row, each time that its turn comes */
-#define TIMED	     1000u  /* packets of a burst, 0.05 ms or so: few are interrupted */
-#define REWARM	     200u   /* packets before it: the code has come back into the caches */
-#define WARM_MANY    60000u /* until caches hold what they can of many flows or VIPs */
+#define BURSTS	     8u	   /* of a row, each time that its turn comes */
+#define TIMED	     1000u /* packets of a burst, 0.05 ms or so: few are interrupted */
+#define REWARM	     200u  /* packets before it: the code has come back into the caches */
+#define WARM_ONE     1000u
+#define WARM_FLOWS   20000u /* a pool of ten backends: its slots are 16 KiB */
+#define WARM_LARGE   60000u /* until caches hold what they can of many VIPs or backends */
 
 static const char usage[] =
     "Usage: lb-bench xdp [OPTION]...\n"
@@ -167,11 +169,17 @@ static void close_scenes(struct scenes *s)
 	free(s->configs);
 }
 
+static uint32_t warm_packets(const struct xdp_row *row)
+{
+	if (row->flows == 1 && (row->config.vips == 1 || row->order == XDP_ONE_VIP))
+		return WARM_ONE;
+	return row->config.vips == 1 && row->config.backends <= 10 ? WARM_FLOWS : WARM_LARGE;
+}
+
 static void visit_row(struct xdp_bench *bench, struct xdp_row *row)
 {
-	const bool many = row->flows > 1 || (row->config.vips > 1 && row->order != XDP_ONE_VIP);
 	const struct xdp_visit visit = {
-	    .warm = many ? WARM_MANY : TIMED, .rewarm = REWARM, .timed = TIMED, .bursts = BURSTS};
+	    .warm = warm_packets(row), .rewarm = REWARM, .timed = TIMED, .bursts = BURSTS};
 
 	if (!*row->error.text)
 		xdp_bench_visit(bench, row, &visit, &row->error);
