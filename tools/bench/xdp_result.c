@@ -13,8 +13,9 @@
 #include "report.h"
 
 struct net {
-	double median, min, max; /* ns, net of the empty program beside it */
-	double floors;		 /* median of the samples' multiples of the floor beside them */
+	double median;	 /* ns, net of the empty program beside it */
+	double min, max; /* of the medians of a row's turns */
+	double floors;	 /* median of the samples' multiples of the floor beside them */
 	double
 	    ratio; /* of these to the row's that it is compared with; NAN: none, or not measured */
 };
@@ -58,9 +59,10 @@ static double figure_of(const struct xdp_sample *sample, enum figure figure)
 	}
 }
 
-/* One figure of the samples of rows, of one family or of both (0). */
+/* One figure of the samples of rows, of one family or of both (0). A row's turn is a run of
+ * `bursts` samples. */
 static int summarize(const struct xdp_row *rows, size_t n_rows, int af, enum figure figure,
-		     struct net *ret_net)
+		     size_t bursts, struct net *ret_net)
 {
 	size_t n = 0, max = 1;
 	double *values;
@@ -74,27 +76,29 @@ static int summarize(const struct xdp_row *rows, size_t n_rows, int af, enum fig
 	for (size_t i = 0; i < n_rows; i++)
 		for (size_t k = 0; k < rows[i].n_samples && (!af || rows[i].config.af == af); k++)
 			values[n++] = figure_of(&rows[i].samples[k], figure);
-	ret_net->median = xdp_median(values, n);
-	if (n) {
-		ret_net->min = values[0];
-		ret_net->max = values[n - 1];
+	for (size_t i = 0; i < n; i += bursts) {
+		const double turn = xdp_median(values + i, n - i < bursts ? n - i : bursts);
+
+		ret_net->min = fmin(ret_net->min, turn); /* of NAN and a number: the number */
+		ret_net->max = fmax(ret_net->max, turn);
 	}
+	ret_net->median = xdp_median(values, n);
 	free(values);
 	return 0;
 }
 
 static int floor_net(const struct xdp_result *result, struct net *ret_net)
 {
-	return summarize(result->rows->rows, result->rows->n, 0, FLOOR, ret_net);
+	return summarize(result->rows->rows, result->rows->n, 0, FLOOR, result->bursts, ret_net);
 }
 
 static int row_net(const struct xdp_result *result, const struct xdp_row *row, struct net *ret_net)
 {
 	struct net floors, other;
-	int r = summarize(row, 1, 0, ROW, ret_net);
+	int r = summarize(row, 1, 0, ROW, result->bursts, ret_net);
 
 	if (!r)
-		r = summarize(row, 1, 0, FLOORS, &floors);
+		r = summarize(row, 1, 0, FLOORS, result->bursts, &floors);
 	if (r)
 		return r;
 	ret_net->floors = floors.median;
@@ -103,7 +107,7 @@ static int row_net(const struct xdp_result *result, const struct xdp_row *row, s
 
 		if (strcmp(base->name, row->versus) || *base->error.text)
 			continue;
-		r = summarize(base, 1, 0, FLOORS, &other);
+		r = summarize(base, 1, 0, FLOORS, result->bursts, &other);
 		ret_net->ratio = ret_net->floors / other.median;
 	}
 	return r;
@@ -232,7 +236,7 @@ int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 	int r = floor_net(result, &floor);
 
 	for (int i = 0; i < 2 && !r; i++)
-		r = summarize(rows->rows, rows->n, i ? 6 : 4, EMPTY, &empty[i]);
+		r = summarize(rows->rows, rows->n, i ? 6 : 4, EMPTY, result->bursts, &empty[i]);
 	if (r)
 		return r;
 	report_now(at);
