@@ -126,9 +126,9 @@ def files(tmp_path):
 
 
 def test_two_files_are_compared_row_by_row(files):
-    a = files("a.json", [{"path": "same", "ns": 40.0}, {"path": "gone", "ns": 1.0},
+    a = files("a.json", [{"path": "same", "ns": 40.0, "floors": 4.0}, {"path": "gone", "ns": 1.0},
                          {"path": "failed", "ns": None, "error": "…"}])
-    b = files("b.json", [{"path": "new", "ns": 2.0}, {"path": "same", "ns": 30.0},
+    b = files("b.json", [{"path": "new", "ns": 2.0}, {"path": "same", "ns": 30.0, "floors": 5},
                          {"path": "failed", "ns": 3.0}])
     done = bench("compare", "--json", a, b)
     assert done.returncode == 0, done.stderr
@@ -137,11 +137,14 @@ def test_two_files_are_compared_row_by_row(files):
     assert (rows["same"]["a"], rows["same"]["b"]) == (40, 30)
     assert rows["same"]["ratio"] == pytest.approx(0.75)
     assert rows["same"]["percent"] == pytest.approx(-25)
+    assert rows["same"]["floors_ratio"] == pytest.approx(1.25)
+    assert rows["failed"]["floors_ratio"] is None
     assert [rows[r]["only"] for r in rows] == [None, "a", None, "b"]
     assert rows["failed"]["ratio"] is None
     text = bench("compare", a, b).stdout
     assert "-25.0%" in text and "only in A" in text and "only in B" in text
     assert "not measured in both" in text
+    assert next(line for line in text.splitlines() if line.startswith("same ")).endswith(" 1.25")
 
 
 def test_results_of_control_are_compared_too(files):
