@@ -302,7 +302,7 @@ static int add_refused(struct xdp_rows *rows, const char *pattern, int af)
 	return r;
 }
 
-/* A pool has less than 32,768 backends, so that 100,000 are not there for one VIP. */
+/* A pool has 16,384 backends at most, so that 100,000 are not there for one VIP. */
 static int add_sizes(struct xdp_rows *rows, const char *pattern, bool quick)
 {
 	static const struct {
