@@ -5,8 +5,10 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
 
+#include "dataplane.h"
 #include "xdp.h"
 
 #define WARM  10
@@ -222,6 +224,7 @@ Test(bench_xdp, the_files_of_a_path_add_up_to_the_balancers_instructions)
 		const struct xdp_file *file = &row->files.files[i];
 
 		cr_assert(!i || file->instructions <= file[-1].instructions);
+		cr_assert_gt(file->instructions, 0);
 		sum += file->instructions;
 		if (!strcmp(file->name, "fwd_ipip.h"))
 			forward += file->instructions;
@@ -235,6 +238,22 @@ Test(bench_xdp, the_files_of_a_path_add_up_to_the_balancers_instructions)
 	xdp_lines_close(lines);
 	xdp_scene_close(row->scene);
 	xdp_rows_free(&rows);
+}
+
+Test(bench_xdp, what_lies_behind_the_programs_own_section_is_of_subprograms)
+{
+	static uint32_t executed[1u << 16];
+	struct xdp_files files = {0};
+	struct xdp_lines *lines;
+	struct err err = {0};
+
+	executed[(1u << 16) - 1] = 3;
+	cr_assert_eq(xdp_lines_open(&lines, &err), 0, "%s", err.text);
+	cr_assert_eq(xdp_lines_add(lines, executed, 1u << 16, &files), 0);
+	cr_assert_eq(files.n, 1);
+	cr_assert_str_eq(files.files[0].name, "(subprograms)");
+	cr_assert_eq(files.files[0].instructions, 3);
+	xdp_lines_close(lines);
 }
 
 static struct xdp_cost cost_of(const char *name)
@@ -318,6 +337,52 @@ Test(bench_xdp, does_not_count_a_root_program_without_a_balancer_behind_it)
 
 	xdp_scene_empty_root(rows.rows[0].scene);
 	refuse_count(&rows, "the action is 2, not 3");
+}
+
+/* The interpreter, and it alone, finds another root program. */
+static void change_root(struct xdp_rows *rows, const struct bpf_insn *insns, size_t n)
+{
+	const struct dataplane_code *code = xdp_scene_root_code(rows->rows[0].scene);
+
+	cr_assert_leq(n, code->n_insns);
+	memcpy(code->insns, insns, n * sizeof(*insns));
+}
+
+Test(bench_xdp, does_not_count_a_walk_with_another_verdict_than_the_kernels)
+{
+	static const struct bpf_insn drop[] = {
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_DROP},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	struct xdp_rows rows = one_row("v4-not-a-vip");
+
+	change_root(&rows, drop, 2);
+	refuse_count(&rows, "the action is 1, in the kernel 2");
+}
+
+Test(bench_xdp, does_not_count_a_walk_that_makes_another_packet_than_the_kernels)
+{
+	static const struct bpf_insn spoil[] = {
+	    {.code = BPF_LDX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_1},
+	    {.code = BPF_ST | BPF_MEM | BPF_B, .dst_reg = BPF_REG_2, .off = 5, .imm = 0x77},
+	    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+	    {.code = BPF_JMP | BPF_EXIT},
+	};
+	struct xdp_rows rows = one_row("v4-not-a-vip");
+
+	change_root(&rows, spoil, 4);
+	refuse_count(&rows, "byte 5 of the packet is 0x77, in the kernel 0xfe");
+}
+
+Test(bench_xdp, does_not_count_what_it_cannot_follow)
+{
+	static const struct bpf_insn random[] = {
+	    {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
+	};
+	struct xdp_rows rows = one_row("v4-not-a-vip");
+
+	change_root(&rows, random, 1);
+	refuse_count(&rows, "sluice_root, instruction 0: helper 7 (bpf_get_prandom_u32)");
 }
 
 Test(bench_xdp, sizes_and_patterns_choose_the_rows)
