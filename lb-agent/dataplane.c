@@ -68,6 +68,7 @@ static void generation_free(struct dp_generation *gen)
 			close(gen->map_fd[i]);
 	if (gen->prog_fd >= 0)
 		close(gen->prog_fd);
+	dataplane_code_free(&gen->code);
 	free(gen);
 }
 
@@ -413,7 +414,7 @@ static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
 		if (bpf_prog_bind_map(gen->prog_fd, gen->map_fd[i], NULL) && errno != EEXIST)
 			return -errno;
 	}
-	return 0;
+	return dataplane_copy_code(skel->progs.sluice_balancer, &gen->code);
 }
 
 int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,

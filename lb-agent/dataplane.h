@@ -17,6 +17,7 @@
 #define LB_DATAPLANE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,6 +27,7 @@
 #define DATAPLANE_BPFFS_DEFAULT "/sys/fs/bpf/sluice"
 
 struct dataplane; /* opaque */
+struct bpf_insn;  /* linux/bpf.h */
 
 /*
  * Opens the data plane pinned under `dir`, a directory in a bpffs that is made where it is missing;
@@ -106,6 +108,21 @@ void dataplane_drop_old(struct dataplane *dp);
 /* For tests: file descriptors of the target's program and of a map by its name; -1: none. */
 int dataplane_program_fd(const struct dataplane *dp);
 int dataplane_map_fd(const struct dataplane *dp, const char *name);
+
+/*
+ * A program's instructions as they were given to the kernel, an ld_imm64 of a map or its value with
+ * the map's id in place of a file descriptor.
+ */
+struct dataplane_code {
+	struct bpf_insn *insns;
+	size_t n_insns;
+};
+/* For measurements: the target's program; NULL: it was adopted, or there is none. */
+const struct dataplane_code *dataplane_program_code(const struct dataplane *dp);
+/* Of a program that libbpf has loaded, while its maps are open; malloc'd. -ENOMEM, -EBADF. */
+struct bpf_program;
+int dataplane_copy_code(const struct bpf_program *program, struct dataplane_code *ret_code);
+void dataplane_code_free(struct dataplane_code *code);
 
 enum dataplane_mode {
 	DATAPLANE_AUTO, /* native, else generic */

@@ -36,6 +36,7 @@ struct dp_generation {
 	void *memory[DP_MAPPED];
 	size_t memory_bytes[DP_MAPPED];
 	struct layout_caps caps;
+	struct dataplane_code code; /* empty: adopted */
 };
 
 struct dataplane {

@@ -37,6 +37,8 @@ V4_ROWS = {
     for flows in FLOWS
 }
 
+COUNTS = {"instructions", "lookups", "helper_calls", "config_lines", "counter_lines"}
+
 
 def bench(*argv, **options):
     return subprocess.run([paths.binary("lb-bench"), *argv], capture_output=True, text=True,
@@ -54,10 +56,11 @@ def test_every_row_of_ipv4_is_measured_and_valid():
         assert "error" not in row, row
         assert row["min"] <= row["ns"] <= row["max"], row
         assert row["samples"] == result["settings"]["bursts"]
+        assert COUNTS <= set(row), row
     root, balancer = result["programs"]
     assert root["name"] == "sluice_root" and balancer["name"] == "sluice_balancer"
     assert balancer["instructions"] > root["instructions"] > 0
-    assert balancer["verified_instructions"] > 0
+    assert balancer["verified"] > 0
 
 
 def test_results_go_to_a_file_and_the_table_to_the_terminal(tmp_path):
@@ -95,6 +98,56 @@ def test_sizes_are_as_asked_for():
     assert [r["path"] for r in json.loads(done.stdout)["rows"]] == [
         "v6-tcp-l2-clean-30-vips-60-backends", "v6-tcp-l2-clean-30-vips-60-backends-128-flows",
         "v6-tcp-l2-clean-30-vips-60-backends-128-random"]
+
+
+def test_counts_are_the_same_in_every_run_and_hold_no_times():
+    first, second = (bench("xdp", "--count", "--path", "v?-tcp-*-clean", "--json")
+                     for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    result = json.loads(first.stdout)
+    assert set(result) == {"bench", "programs", "rows"}
+    assert [set(p) for p in result["programs"]] == [
+        {"name", "instructions", "machine_code", "verified"}] * 2
+    rows = {r["path"]: r for r in result["rows"]}
+    assert set(rows) == {f"v{af}-tcp-{what}-clean" for af in (4, 6)
+                         for what in ("ipip", "l2", "syn-ipip", "syn-l2", f"ipip{10 - af}")}
+    for row in rows.values():
+        assert set(row) == COUNTS | {"path"}
+        assert all(isinstance(row[c], int) for c in COUNTS)
+    # An encapsulation is one helper call and some instructions more than a rewritten header.
+    ipip, l2 = rows["v4-tcp-ipip-clean"], rows["v4-tcp-l2-clean"]
+    assert ipip["instructions"] > l2["instructions"]
+    assert ipip["helper_calls"] == l2["helper_calls"] + 1
+
+
+def test_the_balancers_instructions_are_told_by_source_file():
+    argv = ("xdp", "--files", "--path", "v4-tcp-l2-clean-1m-flows")
+    (row,) = json.loads(bench(*argv, "--json").stdout)["rows"]
+    assert set(row) == COUNTS | {"path", "files"}
+    files = row["files"]
+    assert {"parse.h", "service.h", "fwd_l2.h", "verdict.h"} <= set(files)
+    assert files.get("fwd_ipip.h", 0) < files["fwd_l2.h"]
+    # The root program has the rest: it does little more than a tail call.
+    assert 0 < row["instructions"] - sum(files.values()) < 10
+    table = [line.split() for line in bench(*argv).stdout.splitlines()]
+    assert [line for line in table if line and line[0] in files] == [
+        [name, str(n)] for name, n in files.items()]
+
+
+def test_the_table_and_a_timed_run_tell_the_same_counts():
+    argv = ("xdp", "--path", "v4-not-a-vip")
+    (row,) = json.loads(bench(*argv, "--count", "--json").stdout)["rows"]
+    (timed,) = json.loads(bench(*argv, "--rounds", "1", "--json").stdout)["rows"]
+    assert {c: timed[c] for c in COUNTS} == {c: row[c] for c in COUNTS}
+    cells = [str(row["instructions"]), str(row["lookups"]), str(row["helper_calls"]),
+             f'{row["config_lines"]}+{row["counter_lines"]}']
+    table = bench(*argv, "--count").stdout.splitlines()
+    assert table[0].split() == ["insns", "look-ups", "calls", "lines"]
+    assert table[1].split() == ["v4-not-a-vip", *cells]
+    lines = [line.split() for line in bench(*argv, "--rounds", "1").stdout.splitlines()]
+    (line,) = [line for line in lines if line[:1] == ["v4-not-a-vip"]]
+    assert line[5:9] == cells
 
 
 @pytest.mark.parametrize("argv, word", [
@@ -145,6 +198,26 @@ def test_two_files_are_compared_row_by_row(files):
     assert "-25.0%" in text and "only in A" in text and "only in B" in text
     assert "not measured in both" in text
     assert next(line for line in text.splitlines() if line.startswith("same ")).endswith(" 1.25")
+
+
+def test_counts_that_changed_are_told_below_their_row(files):
+    def row(**counts):
+        return {"path": "p", "instructions": 386, "lookups": 7, "config_lines": 6} | counts
+
+    timed = files("a.json", [row(ns=40.0)])
+    faster = files("b.json", [row(ns=30.0, lookups=0, config_lines=5)])
+    lines = bench("compare", timed, faster).stdout.splitlines()
+    assert "-25.0%" in lines[-2]
+    assert lines[-1].strip() == "look-ups 7 → 0, lines of configuration 6 → 5"
+    (compared,) = json.loads(bench("compare", "--json", timed, faster).stdout)["rows"]
+    assert compared["counts"] == {"instructions": [386, 386], "lookups": [7, 0],
+                                  "config_lines": [6, 5]}
+    assert bench("compare", timed, timed).stdout.splitlines()[-1].endswith("+0.0%")
+    # Of files without times, the instructions are the figure; also where one has both.
+    counted = files("c.json", [row(instructions=193)])
+    for a in (timed, files("d.json", [row()])):
+        line = bench("compare", a, counted).stdout.splitlines()[-2]
+        assert " insn " in line and "-50.0%" in line
 
 
 def test_results_of_control_are_compared_too(files):

@@ -2,8 +2,9 @@
 /*
  * compare.c - 'lb-bench compare A B': two result files of any subcommand, row by row.
  *
- * A row is {"path" or "name", "ns" or "median" or "value", …}; the rest of a file is not looked at,
- * so that every subcommand's results can be compared, those of later ones too.
+ * A row is {"path" or "name", "ns" or "median" or "value" or "instructions", …}, and may have
+ * counts (below) that stand beside its figure; the rest of a file is not looked at, so that every
+ * subcommand's results can be compared, those of later ones too.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -19,7 +20,8 @@
 static const char usage[] =
     "Usage: lb-bench compare [--json] A B\n"
     "Shows two result files (--json of the other commands) side by side: both medians, B as a\n"
-    "multiple of A, and the change in percent. Rows that only one of them has are told. For rows\n"
+    "multiple of A, and the change in percent. Rows that only one of them has are told, and below\n"
+    "a row those of its counts that are not what they were (instructions, look-ups, ...). For rows\n"
     "of xdp their multiples of the floor are compared too: a busy machine changes those least.\n"
     "\n"
     "      --json   the comparison as JSON\n"
@@ -38,26 +40,53 @@ static const char *row_name(const json_t *row)
 	return name ? name : json_string_value(json_object_get(row, "name"));
 }
 
-/* NAN: the row was not measured. */
-static double row_value(const json_t *row)
+/* What a row's figure may be called, the better one first. */
+static const char *const figures[] = {"ns", "median", "value", "instructions"};
+
+/* What does not depend on the machine, by its name in the JSON and in the table. */
+static const struct {
+	const char *key, *title;
+} counts[] = {
+    {"instructions", "instructions"}, {"lookups", "look-ups"},
+    {"helper_calls", "helper calls"}, {"config_lines", "lines of configuration"},
+    {"counter_lines", "of counters"},
+};
+#define N_COUNTS (sizeof(counts) / sizeof(counts[0]))
+
+static bool has_number(const json_t *row, const char *key)
 {
-	static const char *const keys[] = {"ns", "median", "value"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		const json_t *value = json_object_get(row, keys[i]);
-
-		if (json_is_number(value))
-			return json_number_value(value);
-	}
-	return NAN;
+	return json_is_number(json_object_get(row, key));
 }
 
-static const char *row_unit(const json_t *row)
+/* The figure that both rows have, or the only one; NULL: neither was measured. */
+static const char *common_figure(const json_t *a, const json_t *b)
+{
+	const size_t n = sizeof(figures) / sizeof(figures[0]);
+
+	for (size_t i = 0; i < n; i++)
+		if (has_number(a, figures[i]) && has_number(b, figures[i]))
+			return figures[i];
+	for (size_t i = 0; i < n; i++)
+		if (has_number(a, figures[i]) || has_number(b, figures[i]))
+			return figures[i];
+	return NULL;
+}
+
+/* NAN: the row was not measured. */
+static double row_value(const json_t *row, const char *figure)
+{
+	return figure && has_number(row, figure) ? json_number_value(json_object_get(row, figure))
+						 : NAN;
+}
+
+static const char *row_unit(const json_t *row, const char *figure)
 {
 	const char *unit = json_string_value(json_object_get(row, "unit"));
 
 	if (unit)
 		return unit;
+	if (figure && !strcmp(figure, "instructions"))
+		return "insn";
 	return json_object_get(row, "ns") ? "ns" : "";
 }
 
@@ -130,19 +159,37 @@ static double row_floors(const json_t *row)
 	return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+/* {KEY: [in A, in B], …} of the counts that both rows have; null: none. */
+static json_t *compare_counts(const json_t *a, const json_t *b)
+{
+	json_t *both = json_object();
+
+	for (size_t i = 0; i < N_COUNTS; i++)
+		if (has_number(a, counts[i].key) && has_number(b, counts[i].key))
+			json_object_set_new(both, counts[i].key,
+					    json_pack("[O, O]", json_object_get(a, counts[i].key),
+						      json_object_get(b, counts[i].key)));
+	if (json_object_size(both))
+		return both;
+	json_decref(both);
+	return json_null();
+}
+
 /* What did not measure and what is not there are both without a figure. */
 static json_t *compare_row(const char *name, const json_t *a, const json_t *b)
 {
-	const double was = a ? row_value(a) : NAN, is = b ? row_value(b) : NAN;
+	const char *figure = common_figure(a, b);
+	const double was = row_value(a, figure), is = row_value(b, figure);
 	const bool both = !isnan(was) && !isnan(is) && was != 0;
 	const char *only = !b ? "a" : !a ? "b" : NULL;
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "path", name, "unit",
-			 row_unit(a ? a : b), "a", isnan(was) ? json_null() : json_real(was), "b",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "path", name, "unit",
+			 row_unit(a ? a : b, figure), "a",
+			 isnan(was) ? json_null() : json_real(was), "b",
 			 isnan(is) ? json_null() : json_real(is), "ratio", ratio_of(was, is),
 			 "percent", both ? json_real((is - was) / fabs(was) * 100) : json_null(),
 			 "floors_ratio", ratio_of(row_floors(a), row_floors(b)), "only",
-			 only ? json_string(only) : json_null());
+			 only ? json_string(only) : json_null(), "counts", compare_counts(a, b));
 }
 
 static json_t *compare_sides(const struct side *a, const struct side *b)
@@ -181,6 +228,26 @@ static bool any_floors(const json_t *rows)
 	return false;
 }
 
+/* Below its row: the counts that are not what they were. */
+static void print_counts(const json_t *both)
+{
+	const char *before = "    ";
+
+	for (size_t i = 0; i < N_COUNTS; i++) {
+		const json_t *pair = json_object_get(both, counts[i].key);
+		const json_int_t was = json_integer_value(json_array_get(pair, 0));
+		const json_int_t is = json_integer_value(json_array_get(pair, 1));
+
+		if (was == is)
+			continue;
+		printf("%s%s %" JSON_INTEGER_FORMAT " → %" JSON_INTEGER_FORMAT, before,
+		       counts[i].title, was, is);
+		before = ", ";
+	}
+	if (*before == ',')
+		putchar('\n');
+}
+
 static void print(const struct side *a, const struct side *b, json_t *rows)
 {
 	size_t i;
@@ -208,6 +275,7 @@ static void print(const struct side *a, const struct side *b, json_t *rows)
 		if (json_is_number(floors))
 			printf(" %15.2f", json_number_value(floors));
 		putchar('\n');
+		print_counts(json_object_get(row, "counts"));
 	}
 }
 

@@ -35,6 +35,10 @@ static const char usage[] =
     "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
     "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"
     "      --flows N        power of two)\n"
+    "      --count          what one packet of each row does, and no times: the counts are the\n"
+    "                       same on every machine and in every run\n"
+    "      --files          the same, and below each row the balancer's instructions by source\n"
+    "                       file\n"
     "      --list           the names of the rows\n"
     "      --json [FILE]    write the results to FILE; without one, to standard output in place\n"
     "                       of the table\n"
@@ -44,7 +48,7 @@ struct options {
 	struct xdp_size size;
 	size_t rounds; /* 0: not given */
 	const char *pattern;
-	bool json, list;
+	bool json, list, count, files;
 	const char *json_path; /* NULL: standard output */
 };
 
@@ -55,6 +59,8 @@ enum {
 	OPT_VIPS,
 	OPT_BACKENDS,
 	OPT_FLOWS,
+	OPT_COUNT,
+	OPT_FILES,
 	OPT_LIST,
 	OPT_JSON
 };
@@ -66,6 +72,8 @@ static const struct option long_options[] = {
     {"vips", required_argument, NULL, OPT_VIPS},
     {"backends", required_argument, NULL, OPT_BACKENDS},
     {"flows", required_argument, NULL, OPT_FLOWS},
+    {"count", no_argument, NULL, OPT_COUNT},
+    {"files", no_argument, NULL, OPT_FILES},
     {"list", no_argument, NULL, OPT_LIST},
     {"json", optional_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, 'h'},
@@ -97,6 +105,12 @@ static int read_options(int argc, char **argv, struct options *o)
 		case OPT_FLOWS:
 			r = bench_number_option("flows", 1, XDP_FLOWS_MAX, &o->size.flows);
 			break;
+		case OPT_COUNT:
+			o->count = true;
+			break;
+		case OPT_FILES:
+			o->count = o->files = true;
+			break;
 		case OPT_LIST:
 			o->list = true;
 			break;
@@ -121,6 +135,14 @@ static int read_options(int argc, char **argv, struct options *o)
 	while (o->size.flows & (o->size.flows - 1))
 		o->size.flows += o->size.flows & -o->size.flows;
 	return r ? BENCH_USAGE : -1;
+}
+
+/* The same of all scenes: another configuration is other maps and other rodata. */
+static int read_programs(struct xdp_result *result, const struct xdp_scene *scene, struct err *err)
+{
+	int r = xdp_program_read(xdp_scene_root_fd(scene), &result->programs[0], err);
+
+	return r ? r : xdp_program_read(xdp_scene_balancer_fd(scene), &result->programs[1], err);
 }
 
 /* Every configuration that a row needs, each once. */
@@ -206,11 +228,9 @@ static int measure(struct xdp_rows *rows, struct xdp_result *result, struct err 
 	if (!r)
 		r = open_scenes(&scenes, rows, err);
 	if (!r)
-		r = xdp_program_read(xdp_scene_root_fd(scenes.scenes[0]), &result->programs[0],
-				     err);
-	if (!r)
-		r = xdp_program_read(xdp_scene_balancer_fd(scenes.scenes[0]), &result->programs[1],
-				     err);
+		r = read_programs(result, scenes.scenes[0], err);
+	for (size_t i = 0; i < rows->n && !r; i++)
+		xdp_count_row(&rows->rows[i], NULL, &rows->rows[i].error);
 	for (size_t i = 0; i < result->rounds && !r; i++) {
 		bench_progress("round %zu of %zu", i + 1, result->rounds);
 		/* Another row begins each round, so that none always comes behind the same one. */
@@ -224,12 +244,59 @@ static int measure(struct xdp_rows *rows, struct xdp_result *result, struct err 
 	return r;
 }
 
+/* That the packets take the row's path the counters say better than the packet that is counted. */
+static int count_row(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_lines *lines)
+{
+	double ns;
+	int r = xdp_bench_row(bench, row, 0, 2, &ns, &row->error);
+
+	return r ? r : xdp_count_row(row, lines, &row->error);
+}
+
+/* Without times there is no need to have all configurations at once. */
+static int count(const struct options *o, struct xdp_rows *rows, struct xdp_result *result,
+		 struct err *err)
+{
+	struct xdp_scene *scene = NULL;
+	struct xdp_bench *bench = NULL;
+	struct xdp_lines *lines = NULL;
+	int r = xdp_bench_open(&bench, err);
+
+	if (!r && o->files)
+		r = xdp_lines_open(&lines, err);
+
+	for (size_t i = 0; i < rows->n && !r; i++) {
+		struct xdp_row *row = &rows->rows[i];
+
+		if (!i || !xdp_config_equal(&row->config, &row[-1].config)) {
+			bench_progress("configuration of %s", row->name);
+			xdp_scene_close(scene);
+			r = xdp_scene_open(&row->config, &scene, err);
+		}
+		if (!r && !i)
+			r = read_programs(result, scene, err);
+		if (r)
+			break;
+		row->scene = scene;
+		count_row(bench, row, lines);
+	}
+	bench_progress_end();
+	xdp_scene_close(scene);
+	xdp_lines_close(lines);
+	xdp_bench_close(bench);
+	return r;
+}
+
 static int show(const struct options *o, const struct xdp_result *result, FILE *json)
 {
 	int code = BENCH_OK;
 
-	if (!o->json || o->json_path)
-		xdp_result_print(result, stdout);
+	if (!o->json || o->json_path) {
+		if (o->count)
+			xdp_result_print_counts(result, stdout);
+		else
+			xdp_result_print(result, stdout);
+	}
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
 
@@ -238,8 +305,9 @@ static int show(const struct options *o, const struct xdp_result *result, FILE *
 		bench_error("%s: %s", row->name, row->error.text);
 		code = BENCH_FAILED;
 	}
-	if (json &&
-	    ((o->json_path && ftruncate(fileno(json), 0)) || xdp_result_write_json(result, json))) {
+	if (json && ((o->json_path && ftruncate(fileno(json), 0)) ||
+		     (o->count ? xdp_result_write_counts(result, json)
+			       : xdp_result_write_json(result, json)))) {
 		bench_error("%s: it could not be written",
 			    o->json_path ? o->json_path : "standard output");
 		code = BENCH_FAILED;
@@ -270,7 +338,7 @@ static int run_rows(const struct options *o, struct xdp_rows *rows)
 			return code;
 		}
 	}
-	if (measure(rows, &result, &err))
+	if (o->count ? count(o, rows, &result, &err) : measure(rows, &result, &err))
 		bench_error("%s", err.text);
 	else
 		code = show(o, &result, json);

@@ -2,7 +2,8 @@
 /*
  * xdp.h - what the files of 'lb-bench xdp' share: xdp.c (options, the run), xdp_rows.c (which paths
  * there are), xdp_scene.c (a configuration in the balancer's maps), xdp_run.c (one measurement),
- * xdp_proof.c (whether it took the path), xdp_result.c (table and JSON).
+ * xdp_proof.c (whether it took the path), xdp_count.c (what one packet does on it), xdp_result.c
+ * (table and JSON).
  */
 #ifndef LB_BENCH_XDP_H
 #define LB_BENCH_XDP_H
@@ -50,6 +51,22 @@ struct xdp_sample {
 	double empty, floor, row;
 };
 
+/* What one packet does: as in struct bpf_trace_result. */
+struct xdp_cost {
+	uint64_t instructions, lookups, helper_calls, config_lines, counter_lines;
+};
+
+/* The balancer's share of them by source file, the largest first. */
+#define XDP_FILES_MAX 32u
+struct xdp_file {
+	char name[32];
+	uint64_t instructions;
+};
+struct xdp_files {
+	struct xdp_file files[XDP_FILES_MAX];
+	size_t n;
+};
+
 struct xdp_row {
 	char name[XDP_NAME_MAX]; /* stable: results are compared by it */
 	struct xdp_config config;
@@ -69,7 +86,9 @@ struct xdp_row {
 	uint32_t next_flow, next_turn;
 	struct xdp_sample *samples; /* malloc'd */
 	size_t n_samples;
-	struct err error; /* not empty: it did not take its path, or could not be measured */
+	struct xdp_cost cost;	/* of the first flow's packet to the first VIP */
+	struct xdp_files files; /* empty: not wanted */
+	struct err error;	/* not empty: it did not take its path, or could not be measured */
 };
 
 struct xdp_rows {
@@ -95,6 +114,10 @@ void xdp_scene_close(struct xdp_scene *scene);
 bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b);
 int xdp_scene_root_fd(const struct xdp_scene *scene);
 int xdp_scene_balancer_fd(const struct xdp_scene *scene);
+/* Borrowed; see dataplane.h. */
+struct dataplane_code;
+const struct dataplane_code *xdp_scene_root_code(const struct xdp_scene *scene);
+const struct dataplane_code *xdp_scene_balancer_code(const struct xdp_scene *scene);
 uint64_t xdp_scene_map_memory(const struct xdp_scene *scene);
 /* For tests: takes the backends' next hops away, so that no packet is forwarded. */
 void xdp_scene_spoil(struct xdp_scene *scene);
@@ -179,6 +202,24 @@ struct xdp_visit {
  */
 int xdp_bench_visit(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_visit *visit,
 		    struct err *err);
+
+/* The frame of the row's first flow to its first VIP (XDP_PACKET_MAX bytes of room); its length. */
+size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame);
+/* What the row's packets must come out with: XDP_*, and so many bytes more than they went in. */
+uint32_t xdp_row_action(const struct xdp_row *row);
+int xdp_row_growth(const struct xdp_row *row);
+
+/* xdp_lines.c: which source file the balancer's instructions come from. */
+struct xdp_lines; /* opaque */
+int xdp_lines_open(struct xdp_lines **ret_lines, struct err *err);
+void xdp_lines_close(struct xdp_lines *lines);
+/* Adds to `files` what was executed, by instruction of the balancer; -E2BIG: of too many files. */
+int xdp_lines_add(const struct xdp_lines *lines, const uint32_t *executed, size_t n,
+		  struct xdp_files *files);
+
+/* xdp_count.c: fills in the row's cost, and its files unless `lines` is NULL. -EBADMSG: the packet
+ * went another way than in the kernel, or than the row's, or cannot be followed, as `err` says. */
+int xdp_count_row(struct xdp_row *row, const struct xdp_lines *lines, struct err *err);
 
 /* What the kernel tells of a program. */
 struct xdp_program {

@@ -5,12 +5,17 @@
 #include "xdp_result.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "report.h"
+
+#define NAME_WIDTH   52
+#define COST_TITLES  " %6s %8s %6s %6s"
+#define COST_COLUMNS "insns", "look-ups", "calls", "lines"
 
 struct net {
 	double median;	 /* ns, net of the empty program beside it */
@@ -113,14 +118,26 @@ static int row_net(const struct xdp_result *result, const struct xdp_row *row, s
 	return r;
 }
 
+/* "8+2": lines of configuration and of counters. */
+static void print_cost(const struct xdp_cost *cost, FILE *out)
+{
+	char lines[48];
+
+	snprintf(lines, sizeof(lines), "%" PRIu64 "+%" PRIu64, cost->config_lines,
+		 cost->counter_lines);
+	fprintf(out, " %6" PRIu64 " %8" PRIu64 " %6" PRIu64 " %6s", cost->instructions,
+		cost->lookups, cost->helper_calls, lines);
+}
+
 static void print_row(const struct xdp_row *row, const struct net *net, FILE *out)
 {
-	fprintf(out, "%-50s", row->name);
+	fprintf(out, "%-*s", NAME_WIDTH, row->name);
 	if (*row->error.text) {
 		fprintf(out, "  ERROR: %s\n", row->error.text);
 		return;
 	}
 	fprintf(out, "%7.1f %7.1f %7.1f %7.2f", net->median, net->min, net->max, net->floors);
+	print_cost(&row->cost, out);
 	if (row->target_floors > 0)
 		fprintf(out, "  ≤ %-4g %s", row->target_floors,
 			net->floors <= row->target_floors ? "✓" : "✗");
@@ -128,6 +145,20 @@ static void print_row(const struct xdp_row *row, const struct net *net, FILE *ou
 		fprintf(out, "  ≤ %g times %s: %.2f %s", row->target_ratio, row->versus, net->ratio,
 			net->ratio <= row->target_ratio ? "✓" : "✗");
 	fputc('\n', out);
+}
+
+static void print_programs(const struct xdp_result *result, FILE *out)
+{
+	fprintf(out, "\n%-20s %12s %12s %12s\n", "program", "instructions", "machine code",
+		"verified");
+	for (size_t i = 0; i < 2; i++) {
+		const struct xdp_program *p = &result->programs[i];
+
+		fprintf(out, "%-20s %12u %12u %12u%s\n", p->name, p->insns, p->jited, p->verified,
+			!i		       ? ""
+			: p->verified <= 40000 ? "  ≤ 40000 ✓"
+					       : "  ≤ 40000 ✗");
+	}
 }
 
 void xdp_result_print(const struct xdp_result *result, FILE *out)
@@ -144,9 +175,10 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 	fprintf(out,
 		"ns a packet, net of an empty program; %zu rounds of %zu bursts of %u packets\n\n",
 		result->rounds, result->bursts, result->timed);
-	fprintf(out, "%-50s%7s %7s %7s %7s  %s\n", "", "median", "min", "max", "floors", "target");
-	fprintf(out, "%-50s%7.1f %7.1f %7.1f %7.2f\n", "floor", floor.median, floor.min, floor.max,
-		1.0);
+	fprintf(out, "%-*s%7s %7s %7s %7s" COST_TITLES "  %s\n", NAME_WIDTH, "", "median", "min",
+		"max", "floors", COST_COLUMNS, "target");
+	fprintf(out, "%-*s%7.1f %7.1f %7.1f %7.2f\n", NAME_WIDTH, "floor", floor.median, floor.min,
+		floor.max, 1.0);
 	for (size_t i = 0; i < result->rows->n; i++) {
 		const struct xdp_row *row = &result->rows->rows[i];
 		struct net net;
@@ -154,16 +186,31 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 		if (!row_net(result, row, &net))
 			print_row(row, &net, out);
 	}
-	fprintf(out, "\n%-20s %12s %12s %12s\n", "program", "instructions", "machine code",
-		"verified");
-	for (size_t i = 0; i < 2; i++) {
-		const struct xdp_program *p = &result->programs[i];
+	print_programs(result, out);
+}
 
-		fprintf(out, "%-20s %12u %12u %12u%s\n", p->name, p->insns, p->jited, p->verified,
-			!i		       ? ""
-			: p->verified <= 40000 ? "  ≤ 40000 ✓"
-					       : "  ≤ 40000 ✗");
+static void print_files(const struct xdp_files *files, FILE *out)
+{
+	for (size_t i = 0; i < files->n; i++)
+		fprintf(out, "    %-*s %6" PRIu64 "\n", NAME_WIDTH - 4, files->files[i].name,
+			files->files[i].instructions);
+}
+
+void xdp_result_print_counts(const struct xdp_result *result, FILE *out)
+{
+	fprintf(out, "%-*s" COST_TITLES "\n", NAME_WIDTH, "", COST_COLUMNS);
+	for (size_t i = 0; i < result->rows->n; i++) {
+		const struct xdp_row *row = &result->rows->rows[i];
+
+		fprintf(out, "%-*s", NAME_WIDTH, row->name);
+		if (*row->error.text)
+			fprintf(out, "  ERROR: %s", row->error.text);
+		else
+			print_cost(&row->cost, out);
+		fputc('\n', out);
+		print_files(&row->files, out);
 	}
+	print_programs(result, out);
 }
 
 static json_t *number(double value)
@@ -171,10 +218,29 @@ static json_t *number(double value)
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
+static void add_cost(json_t *row, const struct xdp_cost *cost)
+{
+	json_object_set_new(row, "instructions", json_integer((json_int_t)cost->instructions));
+	json_object_set_new(row, "lookups", json_integer((json_int_t)cost->lookups));
+	json_object_set_new(row, "helper_calls", json_integer((json_int_t)cost->helper_calls));
+	json_object_set_new(row, "config_lines", json_integer((json_int_t)cost->config_lines));
+	json_object_set_new(row, "counter_lines", json_integer((json_int_t)cost->counter_lines));
+}
+
+static json_t *files_json(const struct xdp_files *files)
+{
+	json_t *json = json_object();
+
+	for (size_t i = 0; i < files->n; i++)
+		json_object_set_new(json, files->files[i].name,
+				    json_integer((json_int_t)files->files[i].instructions));
+	return json;
+}
+
 static json_t *row_json(const struct xdp_row *row, const struct net *net)
 {
 	const bool compared = row->versus && !isnan(net->ratio);
-	json_t *target = json_null(), *met = json_null();
+	json_t *target = json_null(), *met = json_null(), *json;
 
 	if (*row->error.text)
 		return json_pack("{s:s, s:n, s:n, s:n, s:n, s:s}", "path", row->name, "ns", "min",
@@ -186,10 +252,12 @@ static json_t *row_json(const struct xdp_row *row, const struct net *net)
 		target = json_pack("{s:f, s:s}", "ratio", row->target_ratio, "to", row->versus);
 		met = compared ? json_boolean(net->ratio <= row->target_ratio) : json_null();
 	}
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "path", row->name, "ns",
+	json = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "path", row->name, "ns",
 			 number(net->median), "min", number(net->min), "max", number(net->max),
 			 "floors", number(net->floors), "ratio", number(net->ratio), "samples",
 			 (json_int_t)row->n_samples, "target", target, "met", met);
+	add_cost(json, &row->cost);
+	return json;
 }
 
 static json_t *reference_json(const struct net *net)
@@ -219,12 +287,46 @@ static json_t *programs_json(const struct xdp_result *result)
 	for (size_t i = 0; i < 2; i++) {
 		const struct xdp_program *p = &result->programs[i];
 
-		json_array_append_new(
-		    programs, json_pack("{s:s, s:I, s:I, s:I}", "name", p->name, "instructions",
-					(json_int_t)p->insns, "jited_bytes", (json_int_t)p->jited,
-					"verified_instructions", (json_int_t)p->verified));
+		json_array_append_new(programs, json_pack("{s:s, s:I, s:I, s:I}", "name", p->name,
+							  "instructions", (json_int_t)p->insns,
+							  "machine_code", (json_int_t)p->jited,
+							  "verified", (json_int_t)p->verified));
 	}
 	return programs;
+}
+
+static int dump(json_t *document, FILE *out)
+{
+	if (!document)
+		return -ENOMEM;
+	if (json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) ||
+	    fputc('\n', out) == EOF || fflush(out))
+		return -EIO;
+	return 0;
+}
+
+int xdp_result_write_counts(const struct xdp_result *result, FILE *out)
+{
+	json_t *rows = json_array(), *document;
+	int r;
+
+	for (size_t i = 0; i < result->rows->n; i++) {
+		const struct xdp_row *row = &result->rows->rows[i];
+		json_t *json = json_pack("{s:s}", "path", row->name);
+
+		if (*row->error.text)
+			json_object_set_new(json, "error", json_string(row->error.text));
+		else
+			add_cost(json, &row->cost);
+		if (row->files.n)
+			json_object_set_new(json, "files", files_json(&row->files));
+		json_array_append_new(rows, json);
+	}
+	document = json_pack("{s:s, s:o, s:o}", "bench", "xdp", "programs", programs_json(result),
+			     "rows", rows);
+	r = dump(document, out);
+	json_decref(document);
+	return r;
 }
 
 int xdp_result_write_json(const struct xdp_result *result, FILE *out)
@@ -247,10 +349,7 @@ int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 	    (json_int_t)result->timed, "floor", reference_json(&floor), "empty", "v4",
 	    reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
 	    programs_json(result), "rows", rows_json(result));
-	r = document ? -EIO : -ENOMEM;
-	if (document && !json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) &&
-	    fputc('\n', out) != EOF && !fflush(out))
-		r = 0;
+	r = dump(document, out);
 	json_decref(document);
 	return r;
 }

@@ -22,7 +22,11 @@ struct xdp_result {
 double xdp_median(double *values, size_t n);
 
 void xdp_result_print(const struct xdp_result *result, FILE *out);
-/* 0, -ENOMEM or -EIO. */
+/* The counts alone, where nothing was timed. */
+void xdp_result_print_counts(const struct xdp_result *result, FILE *out);
+/* 0, -ENOMEM or -EIO. The counts' file holds nothing that differs from run to run: neither time nor
+ * host. */
+int xdp_result_write_counts(const struct xdp_result *result, FILE *out);
 int xdp_result_write_json(const struct xdp_result *result, FILE *out);
 
 #endif

@@ -195,9 +195,9 @@ static int check_outcome(const struct outcome *is, uint32_t action, size_t len, 
 	return 0;
 }
 
-static void open_stream(const struct xdp_row *row, struct stream *stream)
+static struct xdp_packet packet_of(const struct xdp_row *row)
 {
-	const struct xdp_packet packet = {
+	return (struct xdp_packet){
 	    .af = row->config.af,
 	    .proto = row->proto,
 	    .syn = row->syn,
@@ -205,6 +205,18 @@ static void open_stream(const struct xdp_row *row, struct stream *stream)
 	    .tags = row->tags,
 	    .shape = row->shape,
 	};
+}
+
+size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame)
+{
+	const struct xdp_packet packet = packet_of(row);
+
+	return xdp_packet_write(&packet, ret_frame);
+}
+
+static void open_stream(const struct xdp_row *row, struct stream *stream)
+{
+	const struct xdp_packet packet = packet_of(row);
 	struct xdp_wrapper *w = &stream->wrapper;
 	const size_t len = xdp_packet_write(&packet, stream->frame);
 
@@ -229,14 +241,14 @@ static void open_stream(const struct xdp_row *row, struct stream *stream)
 	}
 }
 
-static uint32_t expected_action(const struct xdp_row *row)
+uint32_t xdp_row_action(const struct xdp_row *row)
 {
 	if (row->expect != LB_REASON_FORWARDED)
 		return xdp_reason_passes(row->expect) ? XDP_PASS : XDP_DROP;
 	return row->config.redirect ? XDP_REDIRECT : XDP_TX;
 }
 
-static int expected_growth(const struct xdp_row *row)
+int xdp_row_growth(const struct xdp_row *row)
 {
 	int grow = 0;
 
@@ -259,8 +271,8 @@ static int burst_row(struct xdp_bench *bench, const struct xdp_row *row, struct 
 	if (!r)
 		stream->to_row += (uint64_t)warm + timed;
 	if (!r)
-		r = check_outcome(&outcome, expected_action(row), stream->wrapper.frame_len,
-				  expected_growth(row), warm + timed, err);
+		r = check_outcome(&outcome, xdp_row_action(row), stream->wrapper.frame_len,
+				  xdp_row_growth(row), warm + timed, err);
 	*ret_ns = outcome.ns;
 	return r;
 }

@@ -28,6 +28,7 @@ struct xdp_scene {
 	struct xdp_config config;
 	struct dataplane *dp;
 	struct root_bpf *root;
+	struct dataplane_code root_code;
 	struct layout *layout;
 	uint32_t n_backend_lines;
 };
@@ -199,6 +200,8 @@ static int load_root(struct xdp_scene *scene, struct err *err)
 		r = bpf_program__set_expected_attach_type(scene->root->progs.sluice_root, 0);
 	if (!r)
 		r = root_bpf__load(scene->root);
+	if (!r)
+		r = dataplane_copy_code(scene->root->progs.sluice_root, &scene->root_code);
 	return r ? err_set(err, r, "the kernel does not take the root program: %s", strerror(-r))
 		 : 0;
 }
@@ -251,6 +254,7 @@ void xdp_scene_close(struct xdp_scene *scene)
 	if (!scene)
 		return;
 	root_bpf__destroy(scene->root);
+	dataplane_code_free(&scene->root_code);
 	dataplane_close(scene->dp);
 	layout_free(scene->layout);
 	free(scene);
@@ -264,6 +268,16 @@ int xdp_scene_root_fd(const struct xdp_scene *scene)
 int xdp_scene_balancer_fd(const struct xdp_scene *scene)
 {
 	return dataplane_program_fd(scene->dp);
+}
+
+const struct dataplane_code *xdp_scene_root_code(const struct xdp_scene *scene)
+{
+	return &scene->root_code;
+}
+
+const struct dataplane_code *xdp_scene_balancer_code(const struct xdp_scene *scene)
+{
+	return dataplane_program_code(scene->dp);
 }
 
 uint64_t xdp_scene_map_memory(const struct xdp_scene *scene)
