@@ -21,7 +21,8 @@ static const char usage[] =
     "Usage: lb-bench compare [--json] A B\n"
     "Shows two result files (--json of the other commands) side by side: both medians, B as a\n"
     "multiple of A, and the change in percent. Rows that only one of them has are told, and below\n"
-    "a row those of its counts that are not what they were (instructions, look-ups, ...).\n"
+    "a row those of its counts that are not what they were (instructions, look-ups, ...). For rows\n"
+    "of xdp their multiples of the floor are compared too: a busy machine changes those least.\n"
     "\n"
     "      --json   the comparison as JSON\n"
     "  -h, --help   this text\n";
@@ -145,6 +146,19 @@ static int check_sides(const struct side *a, const struct side *b)
 	return -EINVAL;
 }
 
+static json_t *ratio_of(double was, double is)
+{
+	return isnan(was) || isnan(is) || was == 0 ? json_null() : json_real(is / was);
+}
+
+/* Multiples of a run's own unit, where rows have them: these hold when the machine does not. */
+static double row_floors(const json_t *row)
+{
+	const json_t *value = json_object_get(row, "floors");
+
+	return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 /* {KEY: [in A, in B], …} of the counts that both rows have; null: none. */
 static json_t *compare_counts(const json_t *a, const json_t *b)
 {
@@ -169,12 +183,12 @@ static json_t *compare_row(const char *name, const json_t *a, const json_t *b)
 	const bool both = !isnan(was) && !isnan(is) && was != 0;
 	const char *only = !b ? "a" : !a ? "b" : NULL;
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "path", name, "unit",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "path", name, "unit",
 			 row_unit(a ? a : b, figure), "a",
 			 isnan(was) ? json_null() : json_real(was), "b",
-			 isnan(is) ? json_null() : json_real(is), "ratio",
-			 both ? json_real(is / was) : json_null(), "percent",
-			 both ? json_real((is - was) / fabs(was) * 100) : json_null(), "only",
+			 isnan(is) ? json_null() : json_real(is), "ratio", ratio_of(was, is),
+			 "percent", both ? json_real((is - was) / fabs(was) * 100) : json_null(),
+			 "floors_ratio", ratio_of(row_floors(a), row_floors(b)), "only",
 			 only ? json_string(only) : json_null(), "counts", compare_counts(a, b));
 }
 
@@ -203,6 +217,17 @@ static const char *number(const json_t *value, char buffer[32])
 	return buffer;
 }
 
+static bool any_floors(const json_t *rows)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (rows, i, row)
+		if (json_is_number(json_object_get(row, "floors_ratio")))
+			return true;
+	return false;
+}
+
 /* Below its row: the counts that are not what they were. */
 static void print_counts(const json_t *both)
 {
@@ -228,10 +253,11 @@ static void print(const struct side *a, const struct side *b, json_t *rows)
 	size_t i;
 	json_t *row;
 
-	printf("A: %s\nB: %s\n\n%-52s %9s %9s %-4s %6s %8s\n", a->path, b->path, "", "A", "B", "",
-	       "B/A", "change");
+	printf("A: %s\nB: %s\n\n%-52s %9s %9s %-4s %6s %8s%s\n", a->path, b->path, "", "A", "B", "",
+	       "B/A", "change", any_floors(rows) ? "  B/A in floors" : "");
 	json_array_foreach (rows, i, row) {
-		const json_t *ratio = json_object_get(row, "ratio");
+		const json_t *ratio = json_object_get(row, "ratio"),
+			     *floors = json_object_get(row, "floors_ratio");
 		const char *only = json_string_value(json_object_get(row, "only"));
 		char was[32], is[32];
 
@@ -246,6 +272,8 @@ static void print(const struct side *a, const struct side *b, json_t *rows)
 			printf("  only in %s", *only == 'a' ? "A" : "B");
 		else
 			printf("  not measured in both");
+		if (json_is_number(floors))
+			printf(" %15.2f", json_number_value(floors));
 		putchar('\n');
 		print_counts(json_object_get(row, "counts"));
 	}

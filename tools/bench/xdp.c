@@ -13,23 +13,24 @@
 #include "bench.h"
 #include "xdp_result.h"
 
-#define ROUNDS	       41u
-#define ROUNDS_QUICK   9u
-#define ROUNDS_MAX     100000u
-#define REPEAT	       20000u /* about 2 ms: most samples are not interrupted */
-#define WARM	       2000u
-#define WARM_MANY      60000u /* until caches hold what they can of many flows or VIPs */
-#define ROWS_A_SAMPLE  4u     /* rows between two samples of the reference programs */
-#define REFERENCES_MAX 64u
+#define ROUNDS	     41u
+#define ROUNDS_QUICK 11u
+#define ROUNDS_MAX   100000u
+#define BURSTS	     8u	   /* of a row, each time that its turn comes */
+#define TIMED	     1000u /* packets of a burst, 0.05 ms or so: few are interrupted */
+#define REWARM	     200u  /* packets before it: the code has come back into the caches */
+#define WARM_ONE     1000u
+#define WARM_FLOWS   20000u /* a pool of ten backends: its slots are 16 KiB */
+#define WARM_LARGE   60000u /* until caches hold what they can of many VIPs or backends */
 
 static const char usage[] =
     "Usage: lb-bench xdp [OPTION]...\n"
     "Measures what a packet costs by BPF_PROG_TEST_RUN of the shipped root program and balancer,\n"
-    "net of an empty program and in multiples of a floor, all in interleaved rounds. Needs root;\n"
-    "no device is touched and nothing is pinned.\n"
+    "net of an empty program and in multiples of a floor, which are measured beside each burst of\n"
+    "each row. Needs root; works in a network namespace of its own, and nothing is pinned.\n"
     "\n"
     "      --rounds N       rounds (default 41)\n"
-    "      --quick          9 rounds, and fewer rows of large configurations\n"
+    "      --quick          11 rounds, and fewer rows of large configurations\n"
     "      --path PATTERN   only rows whose name matches, as in 'v4-*' (glob(7))\n"
     "      --vips N         these sizes alone, in place of the standard ones: VIPs (default 1),\n"
     "      --backends N     backends in all (default 10) and flows (default 1m; rounded up to a\n"
@@ -190,84 +191,37 @@ static void close_scenes(struct scenes *s)
 	free(s->configs);
 }
 
-/* The reference programs' samples of one round. */
-struct round {
-	double empty[2][REFERENCES_MAX], floor[REFERENCES_MAX];
-	size_t n;
-};
-
-static int sample_references(struct xdp_bench *bench, struct round *round, struct err *err)
+static uint32_t warm_packets(const struct xdp_row *row)
 {
-	const size_t i = round->n;
-	int r;
-
-	if (i == REFERENCES_MAX)
-		return 0;
-	r = xdp_bench_reference(bench, XDP_EMPTY, 4, WARM, REPEAT, &round->empty[0][i], err);
-	if (!r)
-		r = xdp_bench_reference(bench, XDP_EMPTY, 6, WARM, REPEAT, &round->empty[1][i],
-					err);
-	if (!r)
-		r = xdp_bench_reference(bench, XDP_FLOOR, 4, WARM, REPEAT, &round->floor[i], err);
-	round->n++;
-	return r;
+	if (row->flows == 1 && (row->config.vips == 1 || row->order == XDP_ONE_VIP))
+		return WARM_ONE;
+	return row->config.vips == 1 && row->config.backends <= 10 ? WARM_FLOWS : WARM_LARGE;
 }
 
-static void sample_row(struct xdp_bench *bench, struct xdp_row *row)
+static void visit_row(struct xdp_bench *bench, struct xdp_row *row)
 {
-	const bool many = row->flows > 1 || row->config.vips > 1;
-	double ns;
+	const struct xdp_visit visit = {
+	    .warm = warm_packets(row), .rewarm = REWARM, .timed = TIMED, .bursts = BURSTS};
 
-	if (*row->error.text)
-		return;
-	if (!xdp_bench_row(bench, row, many ? WARM_MANY : WARM, REPEAT, &ns, &row->error))
-		row->samples[row->n_samples++] = ns;
+	if (!*row->error.text)
+		xdp_bench_visit(bench, row, &visit, &row->error);
 }
 
-static int measure_round(struct xdp_bench *bench, struct xdp_rows *rows, size_t number,
-			 struct xdp_references *references, struct err *err)
+static int prepare(struct xdp_rows *rows, size_t rounds, struct err *err)
 {
-	struct round round = {.n = 0};
-	int r = 0;
-
-	/* Another row begins each round, so that none always comes behind the same one. */
-	for (size_t i = 0; i < rows->n && !r; i++) {
-		if (i % ROWS_A_SAMPLE == 0)
-			r = sample_references(bench, &round, err);
-		sample_row(bench, &rows->rows[(i + number) % rows->n]);
-	}
-	if (!r)
-		r = sample_references(bench, &round, err);
-	if (r)
-		return r;
-	for (int i = 0; i < 2; i++)
-		references->empty[i][references->n] = xdp_median(round.empty[i], round.n);
-	references->floor[references->n++] = xdp_median(round.floor, round.n);
-	return 0;
-}
-
-static int prepare(struct xdp_rows *rows, size_t rounds, struct xdp_references *references,
-		   struct err *err)
-{
-	references->empty[0] = calloc(rounds, sizeof(double));
-	references->empty[1] = calloc(rounds, sizeof(double));
-	references->floor = calloc(rounds, sizeof(double));
-	if (!references->empty[0] || !references->empty[1] || !references->floor)
-		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < rows->n; i++) {
-		rows->rows[i].samples = calloc(rounds, sizeof(double));
+		rows->rows[i].samples = calloc(rounds * BURSTS, sizeof(struct xdp_sample));
 		if (!rows->rows[i].samples)
 			return err_set(err, -ENOMEM, "out of memory");
 	}
 	return 0;
 }
 
-static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_result *result,
-		   struct xdp_references *references, struct err *err)
+static int measure(struct xdp_rows *rows, struct xdp_result *result, struct err *err)
 {
 	struct xdp_bench *bench = NULL;
 	struct scenes scenes = {0};
-	int r = prepare(rows, result->rounds, references, err);
+	int r = prepare(rows, result->rounds, err);
 
 	if (!r)
 		r = xdp_bench_open(&bench, err);
@@ -279,7 +233,10 @@ static int measure(const struct options *o, struct xdp_rows *rows, struct xdp_re
 		xdp_count_row(&rows->rows[i], NULL, &rows->rows[i].error);
 	for (size_t i = 0; i < result->rounds && !r; i++) {
 		bench_progress("round %zu of %zu", i + 1, result->rounds);
-		r = measure_round(bench, rows, i, references, err);
+		/* Another row begins each round, so that none always comes behind the same one. */
+		r = i ? xdp_bench_reload(bench, err) : 0;
+		for (size_t k = 0; k < rows->n && !r; k++)
+			visit_row(bench, &rows->rows[(i + k) % rows->n]);
 	}
 	bench_progress_end();
 	close_scenes(&scenes);
@@ -360,14 +317,13 @@ static int show(const struct options *o, const struct xdp_result *result, FILE *
 
 static int run_rows(const struct options *o, struct xdp_rows *rows)
 {
-	struct xdp_references references = {.n = 0};
 	struct xdp_result result = {
 	    .rows = rows,
-	    .references = &references,
 	    .rounds = o->rounds	      ? o->rounds
 		      : o->size.quick ? ROUNDS_QUICK
 				      : ROUNDS,
-	    .repeat = REPEAT,
+	    .bursts = BURSTS,
+	    .timed = TIMED,
 	};
 	int code = BENCH_FAILED;
 	struct err err = {0};
@@ -382,15 +338,12 @@ static int run_rows(const struct options *o, struct xdp_rows *rows)
 			return code;
 		}
 	}
-	if (o->count ? count(o, rows, &result, &err) : measure(o, rows, &result, &references, &err))
+	if (o->count ? count(o, rows, &result, &err) : measure(rows, &result, &err))
 		bench_error("%s", err.text);
 	else
 		code = show(o, &result, json);
 	if (json && json != stdout)
 		fclose(json);
-	free(references.empty[0]);
-	free(references.empty[1]);
-	free(references.floor);
 	return code;
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * xdp.h - what the files of 'lb-bench xdp' share: xdp.c (options, the run), xdp_rows.c (which paths
- * there are), xdp_scene.c (a configuration in the balancer's maps), xdp_run.c (one measurement, and
- * whether it took the path), xdp_count.c (what one packet does on it), xdp_result.c (table and
- * JSON).
+ * there are), xdp_scene.c (a configuration in the balancer's maps), xdp_run.c (one measurement),
+ * xdp_proof.c (whether it took the path), xdp_count.c (what one packet does on it), xdp_result.c
+ * (table and JSON).
  */
 #ifndef LB_BENCH_XDP_H
 #define LB_BENCH_XDP_H
@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "lb/abi.h"
+#include "xdp_packet.h"
 
 #define XDP_VIPS_MAX	  100000u
 #define XDP_BACKENDS_MAX  1000000u
@@ -32,13 +33,22 @@ struct xdp_config {
 	bool ipip;
 	int outer_af;  /* of the backends */
 	bool redirect; /* out of another device than the packets came from */
+	bool tag;      /* packets leave with a VLAN tag */
 	bool source;   /* affinity: source */
 	size_t vips, backends;
 };
 
-enum xdp_expect {
-	XDP_EXPECT_FORWARDED,
-	XDP_EXPECT_NOT_A_VIP,
+/* How flows and VIPs follow each other. */
+enum xdp_order {
+	XDP_IN_TURN,   /* each after the other, flows and VIPs */
+	XDP_AT_RANDOM, /* flows in random order, a flow's VIP by its number */
+	XDP_ONE_VIP,   /* flows in turn, all to one VIP in the middle */
+};
+
+/* ns an iteration, wrapper included, of the row and of the reference programs just before and after
+ * it, on the same frames. */
+struct xdp_sample {
+	double empty, floor, row;
 };
 
 /* What one packet does: as in struct bpf_trace_result. */
@@ -60,18 +70,21 @@ struct xdp_files {
 struct xdp_row {
 	char name[XDP_NAME_MAX]; /* stable: results are compared by it */
 	struct xdp_config config;
-	enum xdp_expect expect;
-	bool syn;	      /* a TCP packet that opens a connection; else an established one */
-	bool direct;	      /* the balancer without the root program before it */
-	size_t flows;	      /* a power of two */
-	bool random;	      /* in random order; else in turn */
+	enum lb_reason expect; /* what is to become of each packet */
+	uint8_t proto;	       /* of the packets, whatever the VIPs' is */
+	bool syn;	       /* a TCP packet that opens a connection; else an established one */
+	unsigned int tags;     /* VLAN tags that packets come with */
+	enum xdp_shape shape;
+	bool direct;  /* the balancer without the root program before it */
+	size_t flows; /* a power of two */
+	enum xdp_order order;
 	double target_floors; /* the median is to be at most this many floors; 0: no target */
 	const char *versus;   /* this row is to be at most `target_ratio` times that one; or NULL */
 	double target_ratio;
 
 	struct xdp_scene *scene; /* while it is measured; borrowed */
-	uint32_t next_flow, next_vip;
-	double *samples; /* ns an iteration, gross, by round; malloc'd */
+	uint32_t next_flow, next_turn;
+	struct xdp_sample *samples; /* malloc'd */
 	size_t n_samples;
 	struct xdp_cost cost;	/* of the first flow's packet to the first VIP */
 	struct xdp_files files; /* empty: not wanted */
@@ -111,6 +124,9 @@ void xdp_scene_spoil(struct xdp_scene *scene);
 /* For tests: takes the balancer from behind the root program. */
 void xdp_scene_empty_root(struct xdp_scene *scene);
 
+/* For tests: takes the first two VIPs' counters for each other's. */
+void xdp_scene_exchange_vips(struct xdp_scene *scene);
+
 struct xdp_counts {
 	struct lb_vip_counter *vips; /* [config.vips], by VIP in the order of their addresses */
 	size_t n_vips;
@@ -123,6 +139,24 @@ void xdp_counts_free(struct xdp_counts *counts);
 int xdp_scene_backend_packets(const struct xdp_scene *scene, uint64_t *ret_packets,
 			      size_t *ret_used, struct err *err);
 
+/* xdp_proof.c */
+struct xdp_proof {
+	struct xdp_wrapper first; /* as it is before the first packet */
+	struct xdp_counts was;
+};
+
+/* Columns of reasons.def: the name, and whether the packet is passed on to the kernel; a reason
+ * that is neither that nor "forwarded" drops. */
+const char *xdp_reason_name(enum lb_reason reason);
+bool xdp_reason_passes(enum lb_reason reason);
+/* To be ended by xdp_proof_end(), whatever it returns. */
+int xdp_proof_begin(const struct xdp_row *row, const struct xdp_wrapper *first,
+		    struct xdp_proof *ret_proof, struct err *err);
+/* The counters grew by what the row says of `n` packets of `len` bytes; else -EBADMSG. */
+int xdp_proof_check(const struct xdp_row *row, const struct xdp_proof *proof, uint64_t n,
+		    size_t len, struct err *err);
+void xdp_proof_end(struct xdp_proof *proof);
+
 /* xdp_run.c */
 struct xdp_bench; /* opaque: the wrapper, the empty program, the floor */
 
@@ -131,17 +165,43 @@ enum xdp_reference {
 	XDP_FLOOR,
 };
 
+/*
+ * Moves the calling thread into a network namespace of its own, where the wrapper is attached to
+ * the loopback device, which is down: a program that is attached nowhere is entered into the
+ * kernel's XDP dispatcher for each TEST_RUN and removed after it, and both wait for a grace period
+ * of RCU.
+ */
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err);
 void xdp_bench_close(struct xdp_bench *bench);
+/* Loads wrapper and reference programs anew. Where a program comes to lie makes some 10 % of the
+ * floor, which many loads average out. On error what was loaded stays. */
+int xdp_bench_reload(struct xdp_bench *bench, struct err *err);
 
 /* One measurement of `timed` (at least 2) iterations after `warm` others. A row's first packets go
  * on where its last ones ended. -EBADMSG: it took another way than the row's, as `err` says.
  */
 int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
 		  double *ret_ns, struct err *err);
-/* The same of a reference program, behind the wrapper of a family. */
-int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
-			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err);
+/* The same of a reference program, on the row's frames. */
+int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference,
+			const struct xdp_row *row, uint32_t warm, uint32_t timed, double *ret_ns,
+			struct err *err);
+
+/* How a row is measured each time that its turn comes. */
+struct xdp_visit {
+	uint32_t warm;	 /* packets before anything, until caches hold what they can */
+	uint32_t rewarm; /* packets before each burst */
+	uint32_t timed;	 /* packets of a burst */
+	size_t bursts;	 /* samples */
+};
+
+/*
+ * `visit->bursts` samples into the row's, each of bursts of the empty program, the floor, the row,
+ * and the former two again. Packets and errors as with xdp_bench_row(); samples of a visit that
+ * fails are not to be used.
+ */
+int xdp_bench_visit(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_visit *visit,
+		    struct err *err);
 
 /* The frame of the row's first flow to its first VIP (XDP_PACKET_MAX bytes of room); its length. */
 size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame);

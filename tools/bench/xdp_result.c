@@ -18,9 +18,11 @@
 #define COST_COLUMNS "insns", "look-ups", "calls", "lines"
 
 struct net {
-	double median, min, max; /* ns, net of the empty program of the same round */
-	double floors;
-	double ratio; /* to the row that it is compared with; NAN: none, or that was not measured */
+	double median;	 /* ns, net of the empty program beside it */
+	double min, max; /* of the medians of a row's turns */
+	double floors;	 /* median of the samples' multiples of the floor beside them */
+	double
+	    ratio; /* of these to the row's that it is compared with; NAN: none, or not measured */
 };
 
 static int compare(const void *a, const void *b)
@@ -38,53 +40,80 @@ double xdp_median(double *values, size_t n)
 	return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-static int summarize(const double *gross, const double *empty, size_t n, struct net *ret_net)
+enum figure {
+	EMPTY, /* gross */
+	FLOOR, /* net */
+	ROW,   /* net */
+	FLOORS
+};
+
+static double figure_of(const struct xdp_sample *sample, enum figure figure)
 {
-	double *net = calloc(n + 1, sizeof(*net));
+	const double floor = sample->floor - sample->empty, row = sample->row - sample->empty;
+
+	switch (figure) {
+	case EMPTY:
+		return sample->empty;
+	case FLOOR:
+		return floor;
+	case ROW:
+		return row;
+	default:
+		/* A floor that an interruption pushed below nothing is no smaller than it. */
+		return floor > 0 ? row / floor : INFINITY;
+	}
+}
+
+/* One figure of the samples of rows, of one family or of both (0). A row's turn is a run of
+ * `bursts` samples. */
+static int summarize(const struct xdp_row *rows, size_t n_rows, int af, enum figure figure,
+		     size_t bursts, struct net *ret_net)
+{
+	size_t n = 0, max = 1;
+	double *values;
 
 	*ret_net = (struct net){NAN, NAN, NAN, NAN, NAN};
-	if (!net)
+	for (size_t i = 0; i < n_rows; i++)
+		max += rows[i].n_samples;
+	values = calloc(max, sizeof(*values));
+	if (!values)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		net[i] = gross[i] - empty[i];
-	if (n) {
-		ret_net->median = xdp_median(net, n);
-		ret_net->min = net[0];
-		ret_net->max = net[n - 1];
+	for (size_t i = 0; i < n_rows; i++)
+		for (size_t k = 0; k < rows[i].n_samples && (!af || rows[i].config.af == af); k++)
+			values[n++] = figure_of(&rows[i].samples[k], figure);
+	for (size_t i = 0; i < n; i += bursts) {
+		const double turn = xdp_median(values + i, n - i < bursts ? n - i : bursts);
+
+		ret_net->min = fmin(ret_net->min, turn); /* of NAN and a number: the number */
+		ret_net->max = fmax(ret_net->max, turn);
 	}
-	free(net);
+	ret_net->median = xdp_median(values, n);
+	free(values);
 	return 0;
 }
 
 static int floor_net(const struct xdp_result *result, struct net *ret_net)
 {
-	const struct xdp_references *refs = result->references;
-
-	return summarize(refs->floor, refs->empty[0], refs->n, ret_net);
-}
-
-static const double *empty_of(const struct xdp_result *result, const struct xdp_row *row)
-{
-	return result->references->empty[row->config.af == 6];
+	return summarize(result->rows->rows, result->rows->n, 0, FLOOR, result->bursts, ret_net);
 }
 
 static int row_net(const struct xdp_result *result, const struct xdp_row *row, struct net *ret_net)
 {
-	struct net floor, other;
-	int r = summarize(row->samples, empty_of(result, row), row->n_samples, ret_net);
+	struct net floors, other;
+	int r = summarize(row, 1, 0, ROW, result->bursts, ret_net);
 
 	if (!r)
-		r = floor_net(result, &floor);
+		r = summarize(row, 1, 0, FLOORS, result->bursts, &floors);
 	if (r)
 		return r;
-	ret_net->floors = ret_net->median / floor.median;
+	ret_net->floors = floors.median;
 	for (size_t i = 0; row->versus && i < result->rows->n; i++) {
 		const struct xdp_row *base = &result->rows->rows[i];
 
 		if (strcmp(base->name, row->versus) || *base->error.text)
 			continue;
-		r = summarize(base->samples, empty_of(result, base), base->n_samples, &other);
-		ret_net->ratio = ret_net->median / other.median;
+		r = summarize(base, 1, 0, FLOORS, result->bursts, &other);
+		ret_net->ratio = ret_net->floors / other.median;
 	}
 	return r;
 }
@@ -143,8 +172,9 @@ void xdp_result_print(const struct xdp_result *result, FILE *out)
 			"The machine was busy before this began (load %.1f): compare ratios within "
 			"this run, not times between runs.\n\n",
 			result->load);
-	fprintf(out, "ns a packet, net of an empty program; %zu rounds of %u iterations\n\n",
-		result->rounds, result->repeat);
+	fprintf(out,
+		"ns a packet, net of an empty program; %zu rounds of %zu bursts of %u packets\n\n",
+		result->rounds, result->bursts, result->timed);
 	fprintf(out, "%-*s%7s %7s %7s %7s" COST_TITLES "  %s\n", NAME_WIDTH, "", "median", "min",
 		"max", "floors", COST_COLUMNS, "target");
 	fprintf(out, "%-*s%7.1f %7.1f %7.1f %7.2f\n", NAME_WIDTH, "floor", floor.median, floor.min,
@@ -185,7 +215,7 @@ void xdp_result_print_counts(const struct xdp_result *result, FILE *out)
 
 static json_t *number(double value)
 {
-	return isnan(value) ? json_null() : json_real(value);
+	return isfinite(value) ? json_real(value) : json_null();
 }
 
 static void add_cost(json_t *row, const struct xdp_cost *cost)
@@ -301,30 +331,25 @@ int xdp_result_write_counts(const struct xdp_result *result, FILE *out)
 
 int xdp_result_write_json(const struct xdp_result *result, FILE *out)
 {
-	const struct xdp_references *refs = result->references;
-	double *none = calloc(refs->n + 1, sizeof(*none));
+	const struct xdp_rows *rows = result->rows;
 	struct net floor, empty[2];
 	json_t *document = NULL;
 	char at[32];
-	int r = none ? 0 : -ENOMEM;
+	int r = floor_net(result, &floor);
 
-	if (!r)
-		r = floor_net(result, &floor);
 	for (int i = 0; i < 2 && !r; i++)
-		r = summarize(refs->empty[i], none, refs->n, &empty[i]);
+		r = summarize(rows->rows, rows->n, i ? 6 : 4, EMPTY, result->bursts, &empty[i]);
 	if (r)
-		goto out;
+		return r;
 	report_now(at);
-	document =
-	    json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench",
-		      "xdp", "version", SLUICE_VERSION, "at", at, "host", report_host(result->load),
-		      "settings", "rounds", (json_int_t)result->rounds, "iterations",
-		      (json_int_t)result->repeat, "floor", reference_json(&floor), "empty", "v4",
-		      reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
-		      programs_json(result), "rows", rows_json(result));
+	document = json_pack(
+	    "{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I}, s:o, s:{s:o, s:o}, s:o, s:o}", "bench", "xdp",
+	    "version", SLUICE_VERSION, "at", at, "host", report_host(result->load), "settings",
+	    "rounds", (json_int_t)result->rounds, "bursts", (json_int_t)result->bursts, "packets",
+	    (json_int_t)result->timed, "floor", reference_json(&floor), "empty", "v4",
+	    reference_json(&empty[0]), "v6", reference_json(&empty[1]), "programs",
+	    programs_json(result), "rows", rows_json(result));
 	r = dump(document, out);
-out:
 	json_decref(document);
-	free(none);
 	return r;
 }

@@ -9,20 +9,13 @@
 
 #include "xdp.h"
 
-/* Samples of the reference programs, one a round: the median of those that the round took. */
-struct xdp_references {
-	double *empty[2]; /* by family, IPv4 first; gross */
-	double *floor;	  /* gross, behind IPv4's wrapper */
-	size_t n;
-};
-
 struct xdp_result {
 	const struct xdp_rows *rows;
-	const struct xdp_references *references;
 	struct xdp_program programs[2]; /* root, balancer */
 	size_t rounds;
-	uint32_t repeat;
-	double load; /* before the run */
+	size_t bursts;	/* a round */
+	uint32_t timed; /* packets of a burst */
+	double load;	/* before the run */
 };
 
 /* Median of values, which are sorted by it; NAN: none. */

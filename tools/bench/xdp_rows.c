@@ -15,8 +15,6 @@
 
 #define BACKENDS_FEW 10u
 
-static const char base_row[] = "v4-tcp-ipip-clean";
-
 static int add(struct xdp_rows *rows, const char *pattern, const struct xdp_row *row)
 {
 	struct xdp_row *more;
@@ -62,6 +60,7 @@ static struct xdp_row plain(int af, uint8_t proto, bool ipip)
 		       .outer_af = af,
 		       .vips = 1,
 		       .backends = BACKENDS_FEW},
+	    .proto = proto,
 	    .flows = 1,
 	};
 
@@ -88,7 +87,7 @@ static struct xdp_row not_a_vip(int af, uint8_t proto)
 {
 	struct xdp_row row = plain(af, proto, true);
 
-	row.expect = XDP_EXPECT_NOT_A_VIP;
+	row.expect = LB_REASON_NOT_A_VIP;
 	row.target_floors = 1;
 	snprintf(row.name, sizeof(row.name), "v%d-%snot-a-vip", af,
 		 proto == IPPROTO_TCP ? "" : "udp-");
@@ -99,6 +98,7 @@ static struct xdp_row sized(struct xdp_row row, size_t vips, size_t backends)
 {
 	row.config.vips = vips;
 	row.config.backends = backends;
+	row.order = XDP_ONE_VIP;
 	row.target_floors = 0;
 	if (vips != 1)
 		append(&row, "-%s-vips", vips);
@@ -107,13 +107,16 @@ static struct xdp_row sized(struct xdp_row row, size_t vips, size_t backends)
 	return row;
 }
 
-static struct xdp_row flowing(struct xdp_row row, size_t flows, bool random)
+static struct xdp_row flowing(struct xdp_row row, size_t flows, enum xdp_order order)
 {
+	const bool random = order == XDP_AT_RANDOM;
+
 	row.flows = flows;
-	row.random = random;
+	row.order = order;
 	row.versus = NULL;
-	row.target_floors = random && row.config.ipip && row.config.vips == 1 &&
-				    row.config.backends == BACKENDS_FEW && flows == XDP_FLOWS_MANY
+	row.target_floors = random && row.expect == LB_REASON_FORWARDED && row.config.ipip &&
+				    row.config.vips == 1 && row.config.backends == BACKENDS_FEW &&
+				    flows == XDP_FLOWS_MANY
 				? 4.5
 				: 0;
 	append(&row, random ? "-%s-random" : "-%s-flows", flows);
@@ -124,8 +127,8 @@ static struct xdp_row flowing(struct xdp_row row, size_t flows, bool random)
 static int add_flows(struct xdp_rows *rows, const char *pattern, const struct xdp_row *row,
 		     size_t flows)
 {
-	const struct xdp_row in_turn = flowing(*row, flows, false),
-			     at_random = flowing(*row, flows, true);
+	const struct xdp_row in_turn = flowing(*row, flows, XDP_IN_TURN),
+			     at_random = flowing(*row, flows, XDP_AT_RANDOM);
 	int r = add(rows, pattern, row);
 
 	if (r || flows == 1)
@@ -134,15 +137,16 @@ static int add_flows(struct xdp_rows *rows, const char *pattern, const struct xd
 	return r ? r : add(rows, pattern, &at_random);
 }
 
-/* Each family with each protocol in each mode, by one flow and by many. */
+/* Each family with each protocol in each mode, and to no VIP, by one flow and by many. */
 static int add_paths(struct xdp_rows *rows, const char *pattern, size_t vips, size_t backends,
 		     size_t flows)
 {
 	int r = 0;
 
-	for (int i = 0; i < 8 && !r; i++) {
-		struct xdp_row row =
-		    plain(i & 4 ? 6 : 4, i & 1 ? IPPROTO_UDP : IPPROTO_TCP, !(i & 2));
+	for (int i = 0; i < 12 && !r; i++) {
+		const int af = i < 6 ? 4 : 6, mode = i % 6 / 2;
+		const uint8_t proto = i & 1 ? IPPROTO_UDP : IPPROTO_TCP;
+		struct xdp_row row = mode == 2 ? not_a_vip(af, proto) : plain(af, proto, !mode);
 
 		if (vips != 1 || backends != BACKENDS_FEW)
 			row = sized(row, vips, backends);
@@ -160,16 +164,10 @@ static int add_syns(struct xdp_rows *rows, const char *pattern)
 
 		r = add(rows, pattern, &row);
 	}
-	for (int i = 0; i < 4 && !r; i++) {
-		const struct xdp_row row =
-		    not_a_vip(i & 2 ? 6 : 4, i & 1 ? IPPROTO_UDP : IPPROTO_TCP);
-
-		r = add(rows, pattern, &row);
-	}
 	return r;
 }
 
-/* What the eight paths do not have: the other family outside, another device, another hash, no root
+/* What the plain paths do not have: the other family outside, another device, another hash, no root
  * program. */
 static int add_variants(struct xdp_rows *rows, const char *pattern)
 {
@@ -204,7 +202,107 @@ static int add_variants(struct xdp_rows *rows, const char *pattern)
 	return r;
 }
 
-/* VIPs in turn; with one flow, each VIP sees one source. */
+static struct xdp_row varied(int af, bool ipip, const char *suffix)
+{
+	struct xdp_row row = plain(af, IPPROTO_TCP, ipip);
+
+	row.target_floors = 0;
+	strcat(row.name, suffix);
+	return row;
+}
+
+/* With one and two tags in, one and none out; none in, one out. */
+static int add_tags(struct xdp_rows *rows, const char *pattern, int af, bool ipip)
+{
+	static const struct {
+		unsigned int in;
+		bool out;
+		const char *suffix;
+	} tags[] = {
+	    {1, false, "-tags-1-0"}, {1, true, "-tags-1-1"}, {2, false, "-tags-2-0"},
+	    {2, true, "-tags-2-1"},  {0, true, "-tags-0-1"},
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]) && !r; i++) {
+		struct xdp_row row = varied(af, ipip, tags[i].suffix);
+
+		row.tags = tags[i].in;
+		row.config.tag = tags[i].out;
+		r = add(rows, pattern, &row);
+	}
+	return r;
+}
+
+/* Packets that are forwarded and are not plain ones. */
+static int add_shapes(struct xdp_rows *rows, const char *pattern)
+{
+	int r = 0;
+
+	for (int i = 0; i < 4 && !r; i++) {
+		const int af = i & 2 ? 6 : 4;
+		struct xdp_row options = varied(af, !(i & 1), af == 4 ? "-options" : "-extensions"),
+			       large = varied(af, !(i & 1), "-large");
+
+		options.shape = XDP_SHAPE_OPTIONS;
+		large.shape = XDP_SHAPE_LARGE;
+		r = add_tags(rows, pattern, af, !(i & 1));
+		if (!r)
+			r = add(rows, pattern, &options);
+		if (!r)
+			r = add(rows, pattern, &large);
+	}
+	return r;
+}
+
+#define V4 1u
+#define V6 2u
+
+/* What is not for the balancer: left to the kernel, or malformed. */
+static const struct {
+	enum xdp_shape shape;
+	enum lb_reason reason;
+	uint8_t proto;
+	unsigned int families;
+} refused[] = {
+    {XDP_SHAPE_ARP, LB_REASON_NOT_IP, IPPROTO_TCP, V4},
+    {XDP_SHAPE_ICMP, LB_REASON_ICMP, IPPROTO_TCP, V4 | V6},
+    {XDP_SHAPE_FRAGMENT, LB_REASON_FRAGMENT, IPPROTO_UDP, V4 | V6},
+    {XDP_SHAPE_TRUNCATED, LB_REASON_IP_TRUNCATED, IPPROTO_TCP, V4 | V6},
+    {XDP_SHAPE_VERSION, LB_REASON_IP_VERSION, IPPROTO_TCP, V4 | V6},
+    {XDP_SHAPE_HEADER_LENGTH, LB_REASON_IP_HEADER_LENGTH, IPPROTO_TCP, V4},
+    {XDP_SHAPE_L4_TRUNCATED, LB_REASON_L4_TRUNCATED, IPPROTO_TCP, V4 | V6},
+    {XDP_SHAPE_L4_LENGTH, LB_REASON_TCP_HEADER_LENGTH, IPPROTO_TCP, V4 | V6},
+    {XDP_SHAPE_L4_LENGTH, LB_REASON_UDP_LENGTH, IPPROTO_UDP, V4 | V6},
+    {XDP_SHAPE_EXT_TRUNCATED, LB_REASON_IPV6_EXT_TRUNCATED, IPPROTO_TCP, V6},
+    {XDP_SHAPE_EXT_LIMIT, LB_REASON_IPV6_EXT_LIMIT, IPPROTO_TCP, V6},
+    {XDP_SHAPE_JUMBOGRAM, LB_REASON_IPV6_JUMBOGRAM, IPPROTO_TCP, V6},
+    {XDP_SHAPE_MAPPED, LB_REASON_IP_MAPPED, IPPROTO_TCP, V6},
+};
+
+static int add_refused(struct xdp_rows *rows, const char *pattern, int af)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]) && !r; i++) {
+		struct xdp_row row = plain(af, refused[i].proto, true);
+
+		if (!(refused[i].families & (af == 4 ? V4 : V6)))
+			continue;
+		row.config.proto = IPPROTO_TCP; /* one configuration does for all */
+		row.proto = refused[i].proto;
+		row.shape = refused[i].shape;
+		row.expect = refused[i].reason;
+		row.target_floors = 0;
+		snprintf(row.name, sizeof(row.name), "v%d-%s%s", af,
+			 xdp_reason_passes(row.expect) ? "" : "malformed-",
+			 xdp_reason_name(row.expect));
+		r = add(rows, pattern, &row);
+	}
+	return r;
+}
+
+/* A pool has 16,384 backends at most, so that 100,000 are not there for one VIP. */
 static int add_sizes(struct xdp_rows *rows, const char *pattern, bool quick)
 {
 	static const struct {
@@ -212,24 +310,61 @@ static int add_sizes(struct xdp_rows *rows, const char *pattern, bool quick)
 		bool quick;
 	} sizes[] = {
 	    {1, 1000, true},	   {1000, 10, true},  {1000, 1000, true},
-	    {1000, 100000, false}, {10000, 10, true}, {10000, 100000, true},
+	    {1000, 100000, false}, {10000, 10, true}, {10000, 1000, false},
 	};
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) && !r; i++)
 		for (int af = 4; af <= (quick ? 4 : 6) && !r; af += 2) {
-			struct xdp_row row =
+			const struct xdp_row row =
 			    sized(plain(af, IPPROTO_TCP, true), sizes[i].vips, sizes[i].backends);
 
-			if (quick && !sizes[i].quick)
-				continue;
-			if (af == 4 && sizes[i].vips == 10000 && sizes[i].backends == 100000) {
-				row.versus = base_row;
-				row.target_ratio = 1.5;
-			}
-			r = add_flows(rows, pattern, &row, XDP_FLOWS_MANY);
+			if (!quick || sizes[i].quick)
+				r = add_flows(rows, pattern, &row, XDP_FLOWS_MANY);
 		}
 	return r;
+}
+
+/* 10,000 VIPs and 100,000 backends: a warm flow there is to cost little more than where there is
+ * one VIP. */
+static int add_largest(struct xdp_rows *rows, const char *pattern, bool quick)
+{
+	int r = 0;
+
+	for (int af = 4; af <= (quick ? 4 : 6) && !r; af += 2) {
+		struct xdp_row ipip = sized(plain(af, IPPROTO_TCP, true), 10000, 100000),
+			       l2 = sized(plain(af, IPPROTO_TCP, false), 10000, 100000),
+			       none = sized(not_a_vip(af, IPPROTO_TCP), 10000, 100000);
+
+		ipip.versus = af == 4 ? "v4-tcp-ipip-clean" : "v6-tcp-ipip-clean";
+		l2.versus = af == 4 ? "v4-tcp-l2-clean" : "v6-tcp-l2-clean";
+		ipip.target_ratio = l2.target_ratio = 1.5;
+		r = add_flows(rows, pattern, &ipip, XDP_FLOWS_MANY);
+		if (!r)
+			r = add_flows(rows, pattern, &none, XDP_FLOWS_MANY);
+		if (!r && !quick)
+			r = add_flows(rows, pattern, &l2, XDP_FLOWS_MANY);
+	}
+	return r;
+}
+
+static int add_standard(struct xdp_rows *rows, const char *pattern, bool quick)
+{
+	int r = add_paths(rows, pattern, 1, BACKENDS_FEW, XDP_FLOWS_MANY);
+
+	if (!r)
+		r = add_syns(rows, pattern);
+	if (!r)
+		r = add_variants(rows, pattern);
+	if (!r)
+		r = add_shapes(rows, pattern);
+	if (!r)
+		r = add_refused(rows, pattern, 4);
+	if (!r)
+		r = add_refused(rows, pattern, 6);
+	if (!r)
+		r = add_sizes(rows, pattern, quick);
+	return r ? r : add_largest(rows, pattern, quick);
 }
 
 int xdp_rows_make(const struct xdp_size *size, const char *pattern, struct xdp_rows *ret_rows)
@@ -237,19 +372,12 @@ int xdp_rows_make(const struct xdp_size *size, const char *pattern, struct xdp_r
 	int r;
 
 	*ret_rows = (struct xdp_rows){0};
-	if (size->vips || size->backends || size->flows) {
+	if (size->vips || size->backends || size->flows)
 		r = add_paths(ret_rows, pattern, size->vips ? size->vips : 1,
 			      size->backends ? size->backends : BACKENDS_FEW,
 			      size->flows ? size->flows : XDP_FLOWS_MANY);
-	} else {
-		r = add_paths(ret_rows, pattern, 1, BACKENDS_FEW, XDP_FLOWS_MANY);
-		if (!r)
-			r = add_syns(ret_rows, pattern);
-		if (!r)
-			r = add_variants(ret_rows, pattern);
-		if (!r)
-			r = add_sizes(ret_rows, pattern, size->quick);
-	}
+	else
+		r = add_standard(ret_rows, pattern, size->quick);
 	if (r)
 		xdp_rows_free(ret_rows);
 	return r;

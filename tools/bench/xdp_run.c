@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * xdp_run.c - one measurement by BPF_PROG_TEST_RUN, and the proof that every iteration took its
- * path: the VIPs' counters, the reasons' counters, where the head stood each time, what came out.
+ * xdp_run.c - measurements by BPF_PROG_TEST_RUN, and of the proof that every iteration took its
+ * path what one call tells: where the head stood each time, what came out. The counters' part is
+ * xdp_proof.c.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +24,17 @@
  * spectrally good multipliers", 2021, table 5. */
 #define RANDOM_MUL 0x915f77f5u
 #define RANDOM_ADD 12345u
+#define VLAN_TAG   4 /* bytes */
 
 struct xdp_bench {
 	struct xdp_bpf *skel;
+};
+
+/* A row's frame, where its flows and VIPs are, and how many packets of it went where. */
+struct stream {
+	uint8_t frame[XDP_PACKET_MAX];
+	struct xdp_wrapper wrapper;
+	uint64_t to_row, to_floor;
 };
 
 /* Of one call of TEST_RUN. */
@@ -31,7 +42,7 @@ struct outcome {
 	double ns; /* an iteration */
 	uint32_t action;
 	size_t len;
-	uint64_t moved;
+	int64_t moved;
 	uint64_t failed;
 };
 
@@ -53,6 +64,36 @@ static void unset_attach_types(struct bpf_object *object)
 		bpf_program__set_expected_attach_type(program, 0);
 }
 
+/* Each load lies elsewhere in memory, and so do its programs' branches and lines. */
+int xdp_bench_reload(struct xdp_bench *bench, struct err *err)
+{
+	struct xdp_bpf *skel = xdp_bpf__open();
+	int r = -ENOMEM;
+
+	if (skel) {
+		unset_attach_types(skel->obj);
+		r = xdp_bpf__load(skel);
+	}
+	if (r) {
+		err_set(err, r, "the kernel does not take the wrapper: %s%s", strerror(-r),
+			r == -EPERM ? " (run as root, or with CAP_BPF and CAP_NET_ADMIN)" : "");
+		goto failed;
+	}
+	r = bpf_xdp_attach(XDP_IFINDEX_IN, bpf_program__fd(skel->progs.bench_wrap),
+			   XDP_FLAGS_SKB_MODE, NULL);
+	if (r) {
+		err_set(err, r, "attaching the wrapper to lo: %s", strerror(-r));
+		goto failed;
+	}
+	fill_floor_header(&skel->bss->bench_floor_header);
+	xdp_bpf__destroy(bench->skel);
+	bench->skel = skel;
+	return 0;
+failed:
+	xdp_bpf__destroy(skel);
+	return r;
+}
+
 int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 {
 	struct xdp_bench *bench = calloc(1, sizeof(*bench));
@@ -61,17 +102,15 @@ int xdp_bench_open(struct xdp_bench **ret_bench, struct err *err)
 	*ret_bench = NULL;
 	if (!bench)
 		return err_set(err, -ENOMEM, "out of memory");
-	bench->skel = xdp_bpf__open();
-	if (bench->skel)
-		unset_attach_types(bench->skel->obj);
-	r = bench->skel ? xdp_bpf__load(bench->skel) : -ENOMEM;
+	if (unshare(CLONE_NEWNET))
+		r = err_set(err, -errno, "a network namespace: %s%s", strerror(errno),
+			    errno == EPERM ? " (run as root)" : "");
+	else
+		r = xdp_bench_reload(bench, err);
 	if (r) {
-		err_set(err, r, "the kernel does not take the wrapper: %s%s", strerror(-r),
-			r == -EPERM ? " (run as root, or with CAP_BPF and CAP_NET_ADMIN)" : "");
 		xdp_bench_close(bench);
 		return r;
 	}
-	fill_floor_header(&bench->skel->bss->bench_floor_header);
 	*ret_bench = bench;
 	return 0;
 }
@@ -105,24 +144,24 @@ static double exact_ns(const struct xdp_wrapper *wrapper, uint32_t duration)
 	return stamped < duration * 1.2 + 1 ? stamped : duration + 0.5;
 }
 
-/* `*wrapper` goes in, and comes out as the last packet left it. */
-static int test_run(struct xdp_bench *bench, int af, const uint8_t *frame,
-		    struct xdp_wrapper *wrapper, uint32_t warm, uint32_t timed, struct outcome *ret,
-		    struct err *err)
+/* The stream goes on where it ended. */
+static int test_run(struct xdp_bench *bench, struct stream *stream, uint32_t warm, uint32_t timed,
+		    struct outcome *ret, struct err *err)
 {
 	volatile struct xdp_wrapper *live = &bench->skel->bss->bench_wrapper;
+	struct xdp_wrapper *wrapper = &stream->wrapper;
 	uint8_t out[2 * XDP_PACKET_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = wrapper->frame_len,
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = (int)(warm + timed));
-	int fd = bpf_program__fd(af == 4 ? bench->skel->progs.bench_wrap_v4
-					 : bench->skel->progs.bench_wrap_v6);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = stream->frame,
+		    .data_size_in = wrapper->frame_len, .data_out = out,
+		    .data_size_out = sizeof(out), .repeat = (int)(warm + timed));
 
-	wrapper->moved = wrapper->failed = 0;
+	wrapper->moved = 0;
+	wrapper->failed = 0;
 	wrapper->left = warm + timed;
 	wrapper->timed = timed;
 	wrapper->begun = wrapper->ended = 0;
 	*live = *wrapper;
-	if (bpf_prog_test_run_opts(fd, &opts))
+	if (bpf_prog_test_run_opts(bpf_program__fd(bench->skel->progs.bench_wrap), &opts))
 		return err_set(err, -errno, "BPF_PROG_TEST_RUN: %s", strerror(errno));
 	*wrapper = *live;
 	*ret = (struct outcome){
@@ -136,7 +175,7 @@ static int test_run(struct xdp_bench *bench, int af, const uint8_t *frame,
 }
 
 /* Where the program must leave the head: `grow` bytes before the packet's beginning, each time. */
-static int check_outcome(const struct outcome *is, uint32_t action, size_t len, size_t grow,
+static int check_outcome(const struct outcome *is, uint32_t action, size_t len, int grow,
 			 uint32_t repeat, struct err *err)
 {
 	if (is->failed)
@@ -145,155 +184,147 @@ static int check_outcome(const struct outcome *is, uint32_t action, size_t len, 
 	if (is->action != action)
 		return err_set(err, -EBADMSG, "the last packet's action is %u, not %u", is->action,
 			       action);
-	if (is->len != len + grow)
-		return err_set(err, -EBADMSG, "the last packet has %zu bytes, not %zu", is->len,
-			       len + grow);
-	if (is->moved != (uint64_t)(repeat - 1) * grow)
+	if ((int64_t)is->len != (int64_t)len + grow)
+		return err_set(err, -EBADMSG, "the last packet has %zu bytes, not %" PRId64,
+			       is->len, (int64_t)len + grow);
+	if (is->moved != (int64_t)(repeat - 1) * grow)
 		return err_set(err, -EBADMSG,
-			       "the head moved by %" PRIu64
-			       " bytes in %u iterations, not by %zu each",
+			       "the head moved by %" PRId64
+			       " bytes in %u iterations, not by %d each",
 			       is->moved, repeat, grow);
 	return 0;
 }
 
-static const char *reason_name(size_t reason)
+static struct xdp_packet packet_of(const struct xdp_row *row)
 {
-	static const char *const names[] = {
-#define LB_REASON(id, name, action, help) name,
-#include "lb/reasons.def"
-#undef LB_REASON
+	return (struct xdp_packet){
+	    .af = row->config.af,
+	    .proto = row->proto,
+	    .syn = row->syn,
+	    .port = row->expect == LB_REASON_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT,
+	    .tags = row->tags,
+	    .shape = row->shape,
 	};
-
-	return names[reason];
-}
-
-static int check_reasons(const struct xdp_row *row, const struct xdp_counts *was,
-			 const struct xdp_counts *is, uint64_t n, size_t len, struct err *err)
-{
-	for (size_t i = 0; i < LB_REASON_MAX; i++) {
-		const uint64_t packets = is->reasons[i].packets - was->reasons[i].packets;
-		const uint64_t bytes = is->reasons[i].bytes - was->reasons[i].bytes;
-		const bool here = row->expect == XDP_EXPECT_NOT_A_VIP && i == LB_REASON_NOT_A_VIP;
-
-		if (packets != (here ? n : 0) || bytes != (here ? n * len : 0))
-			return err_set(err, -EBADMSG,
-				       "%" PRIu64 " packets and %" PRIu64
-				       " bytes counted as %s, not %" PRIu64 " and %" PRIu64,
-				       packets, bytes, reason_name(i), here ? n : 0,
-				       here ? n * len : 0);
-	}
-	return 0;
-}
-
-/* VIPs come in turn, so that none may have over one packet more than another. */
-static int check_vips(const struct xdp_row *row, const struct xdp_counts *was,
-		      const struct xdp_counts *is, uint64_t n, size_t len, struct err *err)
-{
-	const uint64_t each = n / is->n_vips;
-	uint64_t packets = 0, bytes = 0;
-
-	if (row->expect != XDP_EXPECT_FORWARDED)
-		n = 0;
-	for (size_t i = 0; i < is->n_vips; i++) {
-		const struct lb_vip_counter *before = &was->vips[i], *after = &is->vips[i];
-		const uint64_t here = after->forwarded.packets - before->forwarded.packets;
-
-		if (after->dropped.packets != before->dropped.packets)
-			return err_set(err, -EBADMSG, "VIP %zu dropped packets", i);
-		if (n && (here < each || here > each + 1))
-			return err_set(err, -EBADMSG,
-				       "VIP %zu forwarded %" PRIu64 " packets, not %" PRIu64, i,
-				       here, each);
-		packets += here;
-		bytes += after->forwarded.bytes - before->forwarded.bytes;
-	}
-	if (packets == n && bytes == n * len)
-		return 0;
-	return err_set(err, -EBADMSG,
-		       "the VIPs forwarded %" PRIu64 " packets and %" PRIu64 " bytes, not %" PRIu64
-		       " and %" PRIu64,
-		       packets, bytes, n, n * len);
 }
 
 size_t xdp_row_frame(const struct xdp_row *row, uint8_t *ret_frame)
 {
-	const uint16_t port = row->expect == XDP_EXPECT_NOT_A_VIP ? XDP_PORT_NO_VIP : XDP_PORT;
+	const struct xdp_packet packet = packet_of(row);
 
-	return xdp_packet_write(row->config.af, row->config.proto, row->syn, port, ret_frame);
+	return xdp_packet_write(&packet, ret_frame);
+}
+
+static void open_stream(const struct xdp_row *row, struct stream *stream)
+{
+	const struct xdp_packet packet = packet_of(row);
+	struct xdp_wrapper *w = &stream->wrapper;
+	const size_t len = xdp_packet_write(&packet, stream->frame);
+
+	stream->to_row = stream->to_floor = 0;
+	xdp_packet_wrapper(&packet, stream->frame, len, w);
+	w->vips = (uint32_t)row->config.vips;
+	w->flow_mask = (uint32_t)row->flows - 1;
+	w->flow = row->next_flow;
+	switch (row->order) {
+	case XDP_IN_TURN:
+		w->step = 1;
+		w->turn = row->next_turn;
+		break;
+	case XDP_AT_RANDOM:
+		w->flow_mul = RANDOM_MUL;
+		w->flow_add = RANDOM_ADD;
+		w->spread = ((uint64_t)row->config.vips << 32) / row->flows;
+		break;
+	case XDP_ONE_VIP:
+		w->turn = (uint32_t)row->config.vips / 2;
+		break;
+	}
 }
 
 uint32_t xdp_row_action(const struct xdp_row *row)
 {
-	if (row->expect == XDP_EXPECT_NOT_A_VIP)
-		return XDP_PASS;
+	if (row->expect != LB_REASON_FORWARDED)
+		return xdp_reason_passes(row->expect) ? XDP_PASS : XDP_DROP;
 	return row->config.redirect ? XDP_REDIRECT : XDP_TX;
 }
 
 int xdp_row_growth(const struct xdp_row *row)
 {
-	if (row->expect != XDP_EXPECT_FORWARDED || !row->config.ipip)
+	int grow = 0;
+
+	if (row->expect != LB_REASON_FORWARDED)
 		return 0;
-	return row->config.outer_af == 4 ? 20 : 40;
+	if (row->config.ipip)
+		grow = row->config.outer_af == 4 ? 20 : 40;
+	return grow + VLAN_TAG * ((int)row->config.tag - (int)row->tags);
 }
 
-static int run_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
-		   double *ret_ns, struct err *err)
+static int burst_row(struct xdp_bench *bench, const struct xdp_row *row, struct stream *stream,
+		     uint32_t warm, uint32_t timed, double *ret_ns, struct err *err)
 {
+	int fd = row->direct ? xdp_scene_balancer_fd(row->scene) : xdp_scene_root_fd(row->scene);
 	struct outcome outcome = {0};
-	uint8_t frame[XDP_PACKET_MAX];
-	struct xdp_wrapper wrapper;
-	size_t len = xdp_row_frame(row, frame);
-	int r;
+	int r = set_target(bench, fd, err);
 
-	xdp_packet_wrapper(row->config.af, frame, len, &wrapper);
-	wrapper.vips = (uint32_t)row->config.vips;
-	wrapper.vip = row->next_vip;
-	wrapper.flow = row->next_flow;
-	wrapper.flow_mask = (uint32_t)row->flows - 1;
-	if (row->random) {
-		wrapper.flow_mul = RANDOM_MUL;
-		wrapper.flow_add = RANDOM_ADD;
-	}
-	r = test_run(bench, row->config.af, frame, &wrapper, warm, timed, &outcome, err);
 	if (!r)
-		r = check_outcome(&outcome, xdp_row_action(row), len, (size_t)xdp_row_growth(row),
-				  warm + timed, err);
-	row->next_vip = wrapper.vip;
-	row->next_flow = wrapper.flow;
+		r = test_run(bench, stream, warm, timed, &outcome, err);
+	if (!r)
+		stream->to_row += (uint64_t)warm + timed;
+	if (!r)
+		r = check_outcome(&outcome, xdp_row_action(row), stream->wrapper.frame_len,
+				  xdp_row_growth(row), warm + timed, err);
 	*ret_ns = outcome.ns;
 	return r;
 }
 
-int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
-		  double *ret_ns, struct err *err)
+/* The stream is put back: the reference programs take nothing of the row's flows. */
+static int burst_reference(struct xdp_bench *bench, enum xdp_reference reference,
+			   struct stream *stream, uint32_t warm, uint32_t timed, double *ret_ns,
+			   struct err *err)
 {
-	const uint64_t n = (uint64_t)warm + timed;
-	struct xdp_counts was = {0}, is = {0};
-	uint8_t frame[XDP_PACKET_MAX];
-	size_t len = xdp_packet_write(row->config.af, row->config.proto, row->syn, XDP_PORT, frame);
-	int fd = row->direct ? xdp_scene_balancer_fd(row->scene) : xdp_scene_root_fd(row->scene);
-	int run = 0, r = set_target(bench, fd, err);
+	const bool floor = reference == XDP_FLOOR;
+	const struct xdp_wrapper was = stream->wrapper;
+	const struct bpf_program *program =
+	    floor ? bench->skel->progs.bench_floor : bench->skel->progs.bench_empty;
+	struct outcome outcome = {0};
+	int r = set_target(bench, bpf_program__fd(program), err);
 
 	if (!r)
-		r = xdp_counts_read(row->scene, &was, err);
-	if (r)
-		goto out;
-	/* The counters say best what happened to a packet that came out wrong. */
-	run = run_row(bench, row, warm, timed, ret_ns, err);
-	if (run && run != -EBADMSG) {
-		r = run;
-		goto out;
+		r = test_run(bench, stream, warm, timed, &outcome, err);
+	if (!r && floor)
+		stream->to_floor += (uint64_t)warm + timed;
+	if (!r)
+		r = check_outcome(&outcome, XDP_TX, was.frame_len, floor ? XDP_FLOOR_HEADER : 0,
+				  warm + timed, err);
+	stream->wrapper = was;
+	*ret_ns = outcome.ns;
+	return r;
+}
+
+/* Empty program and floor stand on both sides of each of the row's bursts; the empty program's
+ * second one is the next one's first. */
+static int sample(struct xdp_bench *bench, const struct xdp_row *row, struct stream *stream,
+		  const struct xdp_visit *visit, struct xdp_sample *samples, struct err *err)
+{
+	double empty[2], floor[2], ns;
+	int r =
+	    burst_reference(bench, XDP_EMPTY, stream, visit->rewarm, visit->timed, &empty[0], err);
+
+	for (size_t i = 0; i < visit->bursts && !r; i++) {
+		r = burst_reference(bench, XDP_FLOOR, stream, visit->rewarm, visit->timed,
+				    &floor[0], err);
+		if (!r)
+			r = burst_row(bench, row, stream, visit->rewarm, visit->timed, &ns, err);
+		if (!r)
+			r = burst_reference(bench, XDP_FLOOR, stream, visit->rewarm, visit->timed,
+					    &floor[1], err);
+		if (!r)
+			r = burst_reference(bench, XDP_EMPTY, stream, visit->rewarm, visit->timed,
+					    &empty[1], err);
+		samples[i] =
+		    (struct xdp_sample){(empty[0] + empty[1]) / 2, (floor[0] + floor[1]) / 2, ns};
+		empty[0] = empty[1];
 	}
-	r = xdp_counts_read(row->scene, &is, err);
-	if (!r)
-		r = check_reasons(row, &was, &is, n, len, err);
-	if (!r)
-		r = check_vips(row, &was, &is, n, len, err);
-	if (!r)
-		r = run;
-out:
-	xdp_counts_free(&was);
-	xdp_counts_free(&is);
 	return r;
 }
 
@@ -314,33 +345,80 @@ static int read_floor_counter(const struct xdp_bench *bench, uint64_t *ret_count
 	return r ? err_set(err, r, "reading the floor's counter: %s", strerror(-r)) : 0;
 }
 
-int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference, int af,
-			uint32_t warm, uint32_t timed, double *ret_ns, struct err *err)
+static int check_floor(const struct xdp_bench *bench, uint64_t was, uint64_t n, struct err *err)
 {
-	const bool floor = reference == XDP_FLOOR;
-	struct bpf_program *program =
-	    floor ? bench->skel->progs.bench_floor : bench->skel->progs.bench_empty;
-	uint8_t frame[XDP_PACKET_MAX];
-	size_t len = xdp_packet_write(af, 6, false, XDP_PORT, frame);
-	uint64_t was, is, n = (uint64_t)warm + timed;
-	struct xdp_wrapper wrapper;
-	struct outcome outcome = {0};
-	int r = set_target(bench, bpf_program__fd(program), err);
+	uint64_t is;
+	int r = read_floor_counter(bench, &is, err);
+
+	if (!r && is - was != n)
+		r = err_set(err, -EBADMSG, "the floor counted %" PRIu64 " packets, not %" PRIu64,
+			    is - was, n);
+	return r;
+}
+
+/* `visit` NULL: one burst of the row alone. */
+static int run_proven(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_visit *visit,
+		      uint32_t warm, uint32_t timed, double *ret_ns, struct err *err)
+{
+	struct xdp_proof proof = {0};
+	struct stream stream;
+	uint64_t floor_was;
+	int run, r;
+
+	open_stream(row, &stream);
+	r = xdp_proof_begin(row, &stream.wrapper, &proof, err);
+	if (!r)
+		r = read_floor_counter(bench, &floor_was, err);
+	if (r)
+		goto out;
+	run = burst_row(bench, row, &stream, warm, timed, ret_ns, err);
+	if (!run && visit)
+		run = sample(bench, row, &stream, visit, row->samples + row->n_samples, err);
+	/* The counters say best what happened to a packet that came out wrong. */
+	if (run && run != -EBADMSG)
+		r = run;
+	if (!r)
+		r = xdp_proof_check(row, &proof, stream.to_row, stream.wrapper.frame_len, err);
+	if (!r)
+		r = run;
+	if (!r)
+		r = check_floor(bench, floor_was, stream.to_floor, err);
+	row->next_flow = stream.wrapper.flow;
+	row->next_turn = stream.wrapper.turn;
+out:
+	xdp_proof_end(&proof);
+	return r;
+}
+
+int xdp_bench_visit(struct xdp_bench *bench, struct xdp_row *row, const struct xdp_visit *visit,
+		    struct err *err)
+{
+	double ns;
+	int r = run_proven(bench, row, visit, visit->warm, visit->timed, &ns, err);
 
 	if (!r)
-		r = read_floor_counter(bench, &was, err);
-	xdp_packet_wrapper(af, frame, len, &wrapper);
-	if (!r)
-		r = test_run(bench, af, frame, &wrapper, warm, timed, &outcome, err);
-	if (!r)
-		r = check_outcome(&outcome, XDP_TX, len, floor ? XDP_FLOOR_HEADER : 0, warm + timed,
-				  err);
-	if (!r)
-		r = read_floor_counter(bench, &is, err);
-	if (!r && is - was != (floor ? n : 0))
-		r = err_set(err, -EBADMSG, "the floor counted %" PRIu64 " packets", is - was);
-	*ret_ns = outcome.ns;
+		row->n_samples += visit->bursts;
 	return r;
+}
+
+int xdp_bench_row(struct xdp_bench *bench, struct xdp_row *row, uint32_t warm, uint32_t timed,
+		  double *ret_ns, struct err *err)
+{
+	return run_proven(bench, row, NULL, warm, timed, ret_ns, err);
+}
+
+int xdp_bench_reference(struct xdp_bench *bench, enum xdp_reference reference,
+			const struct xdp_row *row, uint32_t warm, uint32_t timed, double *ret_ns,
+			struct err *err)
+{
+	struct stream stream;
+	uint64_t was;
+	int r = read_floor_counter(bench, &was, err);
+
+	open_stream(row, &stream);
+	if (!r)
+		r = burst_reference(bench, reference, &stream, warm, timed, ret_ns, err);
+	return r ? r : check_floor(bench, was, stream.to_floor, err);
 }
 
 int xdp_program_read(int fd, struct xdp_program *ret_program, struct err *err)

@@ -22,6 +22,7 @@
 
 #define POOL_BACKENDS 10u /* in a pool, where there are VIPs enough */
 #define MTU	      1500u
+#define VLAN_ID	      300u
 
 struct xdp_scene {
 	struct xdp_config config;
@@ -35,8 +36,8 @@ struct xdp_scene {
 bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 {
 	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
-	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->source == b->source &&
-	       a->vips == b->vips && a->backends == b->backends;
+	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
+	       a->source == b->source && a->vips == b->vips && a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -123,6 +124,7 @@ static void make_nexthop(const struct xdp_config *c, struct nexthop *ret_nexthop
 	    .ifindex = c->redirect ? XDP_IFINDEX_OTHER : XDP_IFINDEX_IN,
 	    .eth_dst = {0x02, 0, 0, 0, 0, 2},
 	    .eth_src = {0x02, 0, 0, 0, 0, 1},
+	    .vlan_id = c->tag ? VLAN_ID : 0,
 	    .mtu = MTU,
 	};
 	addr_parse(c->outer_af == 4 ? "192.0.2.1" : "2001:db8::1", &ret_nexthop->source);
@@ -290,6 +292,15 @@ void xdp_scene_spoil(struct xdp_scene *scene)
 	dataplane_target(scene->dp, &target);
 	for (uint32_t i = 0; i < target.caps.backends; i++)
 		target.backends[i].flags &= (uint16_t)~LB_BACKEND_READY;
+}
+
+void xdp_scene_exchange_vips(struct xdp_scene *scene)
+{
+	struct layout_vip *vips = scene->layout->vips;
+	const uint32_t first = vips[0].vip_id;
+
+	vips[0].vip_id = vips[1].vip_id;
+	vips[1].vip_id = first;
 }
 
 void xdp_scene_empty_root(struct xdp_scene *scene)
