@@ -8,11 +8,15 @@
  * - Weights. A backend's k-th turn comes at time (2k + 1) / (2 * weight), and it takes no more than
  *   its quota: its exact share rounded down, or up for those with the largest remainders. Backends
  *   of one weight form a class, whose members' turns come together, so that equal weights, the
- * usual case, cost no ordering at all.
- * - A bitmap of the taken slots, which stays in the first-level cache where the table would not.
+ *   usual case, cost no ordering at all.
+ * - Looking ahead. A member looks at 32 or 64 slots of its permutation in one go, in a bitmap that
+ *   stays in the first-level cache, and notes the free ones; its turns take them from there. Slots
+ *   are never freed, so all that can go wrong is that another has been there since: the next one
+ *   noted, then. What cost most in a loop that tries slot by slot was a branch that nobody can
+ *   foretell in each turn; now there are a few in a hundred turns.
  * - The end game. Half of all probes of the paper's loop look for the last sqrt(n) slots. There
- * each turn looks at the free slots instead, and computes which of them its permutation reaches
- * first. The result is the same.
+ *   each turn looks at the free slots instead, and computes which of them its permutation reaches
+ *   first. The result is the same.
  */
 #include "maglev.h"
 
@@ -25,17 +29,28 @@
 #include "lb/hash.h"
 
 #define BASE_SLOTS 1021u /* a prime */
-#define PROBES	   4u
+#define LANES	   4u
+#define AHEAD_MIN  32u /* steps of a permutation looked at in one go, multiples of 2 * LANES */
+#define AHEAD_MAX  64u
+#define SLOTS_NEAR (1u << 20) /* a table of so many slots is still in the second-level cache */
+#define PREFETCH   16u	      /* members ahead of their turn */
 #define LIST_END   UINT32_MAX
 #define WHEEL_MIN  64u
 
+/* LB_SLOTS_MAX is 2^24: sums of two slots are positive. */
+typedef int32_t lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+/* What a turn touches comes first. */
 struct member {
-	uint32_t pos;  /* the next slot of the permutation to try */
-	uint32_t skip; /* 1 .. n_slots - 1, coprime to n_slots; 1 where n_slots is 1 */
-	uint32_t left; /* slots still due to it */
+	lanes ahead;	/* the next slots of the permutation to look at */
+	int32_t stride; /* LANES * skip mod n_slots */
+	uint32_t left;	/* slots still due to it */
 	uint16_t id;
+	uint8_t next, n_found; /* of the slots found: the next to take; all */
+	uint32_t skip;	       /* 1 .. n_slots - 1, coprime to n_slots; 1 where n_slots is 1 */
 	/* End game: 2^64 * (1 / skip mod n_slots) / n_slots, rounded up; 0: not computed yet. */
 	uint64_t rank_factor;
+	uint32_t pos; /* the permutation's first slot; in the end game the next to try */
 	/* For setting up. */
 	uint32_t weight;
 	uint64_t hash;
@@ -66,7 +81,8 @@ struct build {
 	size_t n_classes;
 	struct list *wheel; /* [wheel_mask + 1], by round */
 	uint32_t wheel_mask;
-	uint64_t *taken; /* bitmap of slots */
+	uint32_t *unused; /* bitmap of slots */
+	uint32_t *found;  /* [n_members][AHEAD_MAX]: slots that were free when the member looked */
 	uint32_t *free_slots;
 	uint32_t n_free;
 	uint32_t n_slots;
@@ -123,10 +139,18 @@ static uint32_t inverse_mod(uint32_t a, uint32_t n)
 	return (uint32_t)(t0 < 0 ? t0 + n : t0);
 }
 
+static uint32_t add_mod(uint32_t a, uint32_t b, uint32_t n)
+{
+	uint32_t sum = a + b;
+
+	return sum >= n ? sum - n : sum;
+}
+
 static void member_init(struct member *member, const struct maglev_backend *backend, uint64_t seed,
 			uint32_t n_slots)
 {
 	uint64_t hash = mix_address(&backend->address, seed);
+	uint32_t pos, stride = 0;
 
 	*member = (struct member){
 	    .pos = (uint32_t)((hash >> 32) * n_slots >> 32),
@@ -135,12 +159,17 @@ static void member_init(struct member *member, const struct maglev_backend *back
 	    .weight = backend->weight,
 	    .hash = hash,
 	};
-	if (n_slots == 1)
-		return;
-	/* n_slots - 1 is coprime to n_slots, so this ends in range. */
-	member->skip += (uint32_t)((uint64_t)(uint32_t)hash * (n_slots - 1) >> 32);
+	if (n_slots > 1) /* n_slots - 1 is coprime to n_slots, so this ends in range */
+		member->skip += (uint32_t)((uint64_t)(uint32_t)hash * (n_slots - 1) >> 32);
 	while (gcd(n_slots, member->skip) != 1)
 		member->skip++;
+	pos = member->pos;
+	for (uint32_t i = 0; i < LANES; i++) {
+		member->ahead[i] = (int32_t)pos;
+		stride = add_mod(stride, member->skip, n_slots);
+		pos = add_mod(pos, member->skip, n_slots);
+	}
+	member->stride = (int32_t)stride;
 }
 
 static int cmp_backend(const void *a, const void *b)
@@ -276,37 +305,48 @@ static int make_classes(struct build *build)
 	return 0;
 }
 
-static uint32_t add_mod(uint32_t a, uint32_t b, uint32_t n)
+/* Looks at the next `steps` slots of the member's permutation and notes in `found` those that are
+ * free. No branch depends on one of them, and no lane waits for another. */
+static inline void look_ahead(const uint32_t *unused, uint32_t n_slots, uint32_t steps,
+			      struct member *member, uint32_t *found)
 {
-	uint32_t sum = a + b;
+	const lanes size = (lanes){0} + (int32_t)n_slots, stride = (lanes){0} + member->stride;
+	lanes at = member->ahead;
+	uint32_t n = 0;
 
-	return sum >= n ? sum - n : sum;
+	for (; steps; steps -= 2 * LANES) {
+#pragma GCC unroll 2
+		for (uint32_t half = 0; half < 2; half++) {
+#pragma GCC unroll 4
+			for (uint32_t i = 0; i < LANES; i++) {
+				uint32_t slot = (uint32_t)at[i];
+
+				found[n] = slot;
+				n += unused[slot >> 5] >> (slot & 31) & 1;
+			}
+			at += stride;
+			at -= ~(size > at) & size;
+		}
+	}
+	member->ahead = at;
+	member->next = 0;
+	member->n_found = (uint8_t)n;
 }
 
-/*
- * The next free slot of the member's permutation, by trying: PROBES slots at a time, since what
- * costs is neither the loads nor the additions but the branch that is taken at an odd moment.
- */
-static uint32_t take_by_probing(struct build *build, struct member *member)
+/* The next free slot of the member's permutation, by trying. */
+static inline uint32_t take_by_probing(uint32_t *unused, uint32_t n_slots, uint32_t steps,
+				       struct member *member, uint32_t *found)
 {
-	const uint64_t *taken = build->taken;
-	const uint32_t n_slots = build->n_slots, skip = member->skip;
-	uint32_t pos[PROBES + 1], unused, found, slot;
+	uint32_t slot, *word, bit;
 
-	pos[PROBES] = member->pos;
 	do {
-		pos[0] = pos[PROBES];
-		unused = 0;
-#pragma GCC unroll 4
-		for (uint32_t i = 0; i < PROBES; i++) {
-			pos[i + 1] = add_mod(pos[i], skip, n_slots);
-			unused |= (uint32_t)(~taken[pos[i] >> 6] >> (pos[i] & 63) & 1) << i;
-		}
-	} while (!unused);
-	found = (uint32_t)__builtin_ctz(unused);
-	slot = pos[found];
-	member->pos = pos[found + 1];
-	build->taken[slot >> 6] |= 1ull << (slot & 63);
+		while (member->next == member->n_found)
+			look_ahead(unused, n_slots, steps, member, found);
+		slot = found[member->next++];
+		word = &unused[slot >> 5];
+		bit = 1u << (slot & 31);
+	} while (!(*word & bit));
+	*word ^= bit;
 	return slot;
 }
 
@@ -338,17 +378,23 @@ static uint32_t take_by_rank(struct build *build, struct member *member)
 	}
 	slot = build->free_slots[best];
 	build->free_slots[best] = build->free_slots[--build->n_free];
-	member->pos = slot + member->skip;
-	if (member->pos >= build->n_slots)
-		member->pos -= build->n_slots;
+	member->pos = add_mod(slot, member->skip, build->n_slots);
 	return slot;
 }
 
-static void list_free_slots(struct build *build)
+/* From looking ahead to the end game. */
+static void begin_end_game(struct build *build)
 {
-	for (uint32_t slot = 0; slot < build->n_slots; slot++)
-		if (!(build->taken[slot >> 6] >> (slot & 63) & 1))
-			build->free_slots[build->n_free++] = slot;
+	for (uint32_t i = 0; i <= build->n_slots / 32; i++)
+		for (uint32_t rest = build->unused[i]; rest; rest &= rest - 1)
+			build->free_slots[build->n_free++] = i * 32 + (uint32_t)__builtin_ctz(rest);
+	for (size_t i = 0; i < build->n_members; i++) {
+		struct member *member = &build->members[i];
+
+		member->pos = member->next < member->n_found
+				  ? build->found[i * AHEAD_MAX + member->next]
+				  : (uint32_t)member->ahead[0];
+	}
 }
 
 /* Where probing for a slot begins to cost more than looking at all the free ones. */
@@ -356,27 +402,69 @@ static uint32_t end_game(uint32_t n_slots)
 {
 	uint32_t root = 1;
 
-	while (root * root < 2 * n_slots)
+	while (root * root < n_slots)
 		root++;
-	return root < n_slots ? root : n_slots;
+	return root;
 }
 
-/* Whether a member of the class is still due a slot after this turn. */
-static bool take_turns(struct build *build, const struct class *class, uint32_t end,
-		       uint32_t *missing)
+/* The turns of a class while there are free slots in plenty. Whether a member is still due a slot
+ * after this turn. */
+static bool take_early_turns(struct build *build, const struct class *class, uint32_t *missing)
+{
+	/* Local, since the compiler has to think that a store of a slot may change all else. */
+	struct member *const members = build->members + class->first;
+	uint32_t *const found = build->found + (size_t) class->first * AHEAD_MAX;
+	uint32_t *const unused = build->unused;
+	uint16_t *const slots = build->slots;
+	const uint32_t n_slots = build->n_slots, count = class->count;
+	/* Where few are free, few that were found will be taken by others before their turn. */
+	const uint32_t steps = *missing > n_slots / 4 ? AHEAD_MIN : AHEAD_MAX;
+	const uint32_t prefetched = n_slots > SLOTS_NEAR && count > PREFETCH ? count - PREFETCH : 0;
+	uint32_t taken = 0;
+	bool more = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct member *member = &members[i];
+		uint32_t slot;
+
+		if (i < prefetched) {
+			size_t soon = i + PREFETCH;
+
+			slot = found[soon * AHEAD_MAX + members[soon].next];
+			__builtin_prefetch(&slots[slot], 1);
+		}
+		if (!member->left)
+			continue;
+		slot =
+		    take_by_probing(unused, n_slots, steps, member, found + (size_t)i * AHEAD_MAX);
+		slots[slot] = member->id;
+		taken++;
+		more |= --member->left > 0;
+	}
+	*missing -= taken;
+	return more;
+}
+
+/* The same near to and in the end game, which begins at `end` missing slots. */
+static bool take_late_turns(struct build *build, const struct class *class, uint32_t end,
+			    uint32_t *missing)
 {
 	bool more = false;
 
 	for (uint32_t i = 0; i < class->count; i++) {
-		struct member *member = &build->members[class->first + i];
+		size_t n = class->first + i;
+		struct member *member = &build->members[n];
 		uint32_t slot;
 
 		if (!member->left)
 			continue;
 		if (*missing == end)
-			list_free_slots(build);
-		slot =
-		    *missing > end ? take_by_probing(build, member) : take_by_rank(build, member);
+			begin_end_game(build);
+		if (*missing > end)
+			slot = take_by_probing(build->unused, build->n_slots, AHEAD_MAX, member,
+					       build->found + n * AHEAD_MAX);
+		else
+			slot = take_by_rank(build, member);
 		build->slots[slot] = member->id;
 		--*missing;
 		more |= --member->left > 0;
@@ -409,11 +497,15 @@ static void fill(struct build *build)
 		idle++;
 		for (; n != LIST_END; n = next) {
 			struct class *class = &build->classes[n];
+			bool more;
 
 			next = class->next;
 			if (class->round == round) {
 				idle = 0;
-				if (!take_turns(build, class, end, &missing))
+				more = missing > end + class->count
+					   ? take_early_turns(build, class, &missing)
+					   : take_late_turns(build, class, end, &missing);
+				if (!more)
 					continue;
 				class_advance(build, class);
 			}
@@ -431,7 +523,8 @@ static void build_close(struct build *build)
 	free(build->sorted);
 	free(build->classes);
 	free(build->wheel);
-	free(build->taken);
+	free(build->unused);
+	free(build->found);
 	free(build->free_slots);
 }
 
@@ -441,11 +534,15 @@ static int build_open(struct build *build, size_t n_backends)
 	build->by_quota = calloc(n_backends, sizeof(*build->by_quota));
 	build->sorted = calloc(n_backends, sizeof(*build->sorted));
 	build->classes = calloc(n_backends, sizeof(*build->classes));
-	build->taken = calloc(build->n_slots / 64 + 1, sizeof(*build->taken));
+	build->unused = malloc((build->n_slots / 32 + 1) * sizeof(*build->unused));
+	/* One more: prefetching looks at a member's next one, be there one or not. */
+	build->found = calloc(n_backends * AHEAD_MAX + 1, sizeof(*build->found));
 	build->free_slots = calloc(end_game(build->n_slots), sizeof(*build->free_slots));
 	if (!build->members || !build->by_quota || !build->sorted || !build->classes ||
-	    !build->taken || !build->free_slots)
+	    !build->unused || !build->found || !build->free_slots)
 		return -ENOMEM;
+	memset(build->unused, 0xff, build->n_slots / 32 * sizeof(*build->unused));
+	build->unused[build->n_slots / 32] = (1u << build->n_slots % 32) - 1;
 	return 0;
 }
 
