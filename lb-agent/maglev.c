@@ -62,14 +62,17 @@ struct class
 {
 	uint32_t first, count; /* members */
 	uint32_t weight;
-	uint32_t next;	/* in its list of the wheel */
-	uint64_t round; /* of its next turn: the heaviest class has one a round */
-	uint64_t rest;	/* what rounding has left of it, in 1 / (2 * weight) of a round */
+	uint32_t next;		  /* in its list of the wheel */
+	uint64_t round;		  /* of its next turn: the heaviest class has one a round */
+	uint64_t rest;		  /* what rounding has left of it, in 1 / (2 * weight) of a round */
+	uint64_t step, step_rest; /* from one turn to the next, likewise */
 };
 
 /* Classes whose next turn is in the same round, or whole revolutions later, in order of arrival. */
 struct list {
-	uint32_t first, last; /* LIST_END: empty */
+	uint32_t first; /* LIST_END: empty */
+	uint32_t
+	    *tail; /* what the next to arrive is written to: `first`, or the last one's `next` */
 };
 
 struct build {
@@ -247,32 +250,33 @@ static void assign_quotas(struct build *build)
 		build->by_quota[i]->left++;
 }
 
+static void list_empty(struct list *list)
+{
+	list->first = LIST_END;
+	list->tail = &list->first;
+}
+
 /* A timing wheel (Varghese, Lauck, SOSP 1987): in a heap the unforeseeable branches of each turn
  * would cost more than the turn. */
-static void wheel_put(struct build *build, uint32_t n)
+static inline void wheel_put(struct build *build, uint32_t n)
 {
-	struct list *list = &build->wheel[build->classes[n].round & build->wheel_mask];
+	struct class *class = &build->classes[n];
+	struct list *list = &build->wheel[class->round & build->wheel_mask];
 
-	build->classes[n].next = LIST_END;
-	if (list->first == LIST_END)
-		list->first = n;
-	else
-		build->classes[list->last].next = n;
-	list->last = n;
+	class->next = LIST_END;
+	*list->tail = n;
+	list->tail = &class->next;
 }
 
 /* The k-th turn is in round (2k + 1) * heaviest / (2 * weight), rounded down: ratios alone count.
  */
-static void class_advance(const struct build *build, struct class *class)
+static void class_advance(struct class *class)
 {
-	uint64_t heaviest = build->classes[0].weight, unit = 2ull * class->weight;
+	uint64_t unit = 2ull * class->weight, rest = class->rest + class->step_rest;
+	uint64_t carry = rest >= unit;
 
-	class->round += heaviest / class->weight;
-	class->rest += 2 * (heaviest % class->weight);
-	if (class->rest >= unit) {
-		class->rest -= unit;
-		class->round++;
-	}
+	class->round += class->step + carry;
+	class->rest = rest - (unit & -carry); /* no branch: it could not be foretold */
 }
 
 static int make_classes(struct build *build)
@@ -281,15 +285,18 @@ static int make_classes(struct build *build)
 
 	for (size_t i = 0; i < build->n_members; i++) {
 		struct class *last = &build->classes[build->n_classes];
-		uint32_t weight = build->members[i].weight;
+		uint64_t heaviest = build->members[0].weight, weight = build->members[i].weight;
 
 		if (i > 0 && last[-1].weight == weight) {
 			last[-1].count++;
 			continue;
 		}
-		*last = (struct class){.first = (uint32_t)i, .count = 1, .weight = weight};
-		last->round = build->members[0].weight / (2ull * weight);
-		last->rest = build->members[0].weight % (2ull * weight);
+		*last =
+		    (struct class){.first = (uint32_t)i, .count = 1, .weight = (uint32_t)weight};
+		last->round = heaviest / (2 * weight);
+		last->rest = heaviest % (2 * weight);
+		last->step = heaviest / weight;
+		last->step_rest = 2 * (heaviest % weight);
 		build->n_classes++;
 	}
 	while (size < 2 * build->n_classes)
@@ -299,7 +306,7 @@ static int make_classes(struct build *build)
 		return -ENOMEM;
 	build->wheel_mask = size - 1;
 	for (uint32_t i = 0; i < size; i++)
-		build->wheel[i] = (struct list){LIST_END, LIST_END};
+		list_empty(&build->wheel[i]);
 	for (size_t i = 0; i < build->n_classes; i++)
 		wheel_put(build, (uint32_t)i);
 	return 0;
@@ -493,7 +500,7 @@ static void fill(struct build *build)
 		struct list *list = &build->wheel[round & build->wheel_mask];
 		uint32_t n = list->first, next;
 
-		list->first = LIST_END;
+		list_empty(list);
 		idle++;
 		for (; n != LIST_END; n = next) {
 			struct class *class = &build->classes[n];
@@ -507,7 +514,7 @@ static void fill(struct build *build)
 					   : take_late_turns(build, class, end, &missing);
 				if (!more)
 					continue;
-				class_advance(build, class);
+				class_advance(class);
 			}
 			wheel_put(build, n);
 		}
