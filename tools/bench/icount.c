@@ -111,7 +111,7 @@ static int count_row(struct xdp_bench *bench, struct xdp_row *row, long *ret_ins
 	if (!r)
 		r = least_of(empty, "the empty program", &least_empty, err);
 	if (!r)
-		r = least_of(gross, row->name, &least_gross, err);
+		r = least_of(gross, "the row", &least_gross, err);
 	if (!r)
 		*ret_instructions = lround(least_gross - least_empty);
 	return r;
