@@ -3,6 +3,7 @@
 # Sluice beside other XDP programs, behind libxdp's dispatcher: to be run by
 #   tools/qemu-run -- test/qemu/dispatcher.sh
 # on a kernel that has freplace (Debian's do). Needs the packages xdp-tools, ethtool, curl.
+# --short, as tools/test runs it: attaching beside others, adoption and teardown, no changes.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 # xdp-filter runs before Sluice (its priority is 10, Sluice's 50) and decap.bpf.o after it.
@@ -43,6 +44,15 @@ balanced() {
 	[ "$((after - before))" -ge 60 ] && [[ "$served" = *be11* ]] && [[ "$served" = *be12* ]]
 }
 
+tear_down_beside_others() {
+	stop_agent
+	expect_text "teardown detaches from one device" 'detached from 1 device' lb_agent --teardown
+	expect_no_text "the program is off" sluice_root programs lb0
+	expect_text "the other program before it stays" xdpfilt programs lb0
+	expect_text "the other program behind it stays" sluice_decap programs lb0
+	expect "no pin is left" test ! -e "$PINS"
+}
+
 setup network
 setup backend 11 10.99.0.80
 setup backend 12 10.99.0.80
@@ -80,6 +90,12 @@ expect_text "it adopts" '"adopted": *true' lbctl --json status
 expect_text "it sees that it is behind the dispatcher" '"dispatcher": *true' lbctl --json status
 expect_equal "it attached nothing anew" "$ROOT_ID" "$(root_id)"
 expect "packets are balanced" balanced
+
+if [ "${1:-}" = --short ]; then
+	echo "# teardown"
+	tear_down_beside_others
+	finish
+fi
 
 echo "# a device leaves the configuration, and comes back"
 configure lb1
@@ -135,12 +151,7 @@ expect "and the program behind" on box xdp-loader load -m native -P 90 lb0 "$BEH
 echo "# teardown"
 configure lb0
 expect "reload" reload
-stop_agent
-expect_text "teardown detaches from one device" 'detached from 1 device' lb_agent --teardown
-expect_no_text "the program is off" sluice_root programs lb0
-expect_text "the other program before it stays" xdpfilt programs lb0
-expect_text "the other program behind it stays" sluice_decap programs lb0
-expect "no pin is left" test ! -e "$PINS"
+tear_down_beside_others
 expect "the others can be unloaded" on box xdp-loader unload lb0 --all
 expect_no_text "nothing is left on the device" 'prog/xdp' on box ip link show lb0
 

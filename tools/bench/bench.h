@@ -27,6 +27,8 @@ extern const struct bench_command bench_control;
 extern const struct bench_command bench_xdp;
 extern const struct bench_command bench_compare;
 extern const struct bench_command bench_wire;
+extern const struct bench_command bench_programs;
+extern const struct bench_command bench_icount;
 
 /* CLOCK_MONOTONIC, milliseconds. */
 double bench_now_ms(void);

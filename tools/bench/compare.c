@@ -41,7 +41,8 @@ static const char *row_name(const json_t *row)
 }
 
 /* What a row's figure may be called, the better one first. */
-static const char *const figures[] = {"ns", "median", "value", "instructions"};
+static const char *const figures[] = {"ns", "median", "value", "instructions",
+				      "machine_instructions"};
 
 /* What does not depend on the machine, by its name in the JSON and in the table. */
 static const struct {

@@ -8,10 +8,7 @@
 #include "bench.h"
 
 static const struct bench_command *const commands[] = {
-    &bench_control,
-    &bench_xdp,
-    &bench_wire,
-    &bench_compare,
+    &bench_control, &bench_xdp, &bench_wire, &bench_programs, &bench_icount, &bench_compare,
 };
 
 static void usage(FILE *out)

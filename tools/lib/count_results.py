@@ -5,7 +5,8 @@
 count_results.py [--ci] PART…, each part being KIND:SUITE:PATH with KIND one of
     criterion  PATH is Meson's log (one JSON object a test binary) of binaries run with --verbose
     pytest     PATH is LOG::DIR: the same log of pytest runs that wrote DIR/<name>.xml
-    json       PATH is a list of {"name", "outcome", "where"}
+    json       PATH is a list of {"name", "outcome": passed, failed or skipped, "where"}; of what
+               was skipped, "where" is the reason
     files      PATH is a directory that must hold no file (a sanitizer's reports)
 The last line is "N passed, N failed, N skipped". Exit 0 where none failed and at least one passed.
 """
@@ -129,6 +130,8 @@ def count_json(suite, path):
         for item in json.load(f):
             if item["outcome"] == "passed":
                 results.passed += 1
+            elif item["outcome"] == "skipped":
+                results.skipped.append((suite, item["name"], item["where"]))
             else:
                 results.failed.append((suite, item["name"], item["where"]))
     return results
