@@ -150,21 +150,45 @@ static int address_table(struct bpf_insn insn[2])
 	return 0;
 }
 
-/* Turns the mark of a setting into its value. */
+/* The setting that a mark names; `offset` is the mark's distance from LB_SETTING_MARK. */
+static int find_setting(uint64_t offset, const struct lb_settings *settings, uint64_t *ret_value)
+{
+	if (offset >= sizeof(*settings) || offset % sizeof(*ret_value))
+		return -EINVAL;
+	memcpy(ret_value, (const char *)settings + offset, sizeof(*ret_value));
+	return 0;
+}
+
+/* Turns the mark of a setting, where there is one, into its value. */
 static int write_setting(struct bpf_insn insn[2], const struct lb_settings *settings)
 {
 	const uint64_t imm = (uint32_t)insn[0].imm | (uint64_t)(uint32_t)insn[1].imm << 32;
-	const uint64_t offset = imm - LB_SETTING_MARK;
 	uint64_t value;
+	int r;
 
-	if (imm < LB_SETTING_MARK || offset >= sizeof(*settings))
+	if (imm >> 32 != LB_SETTING_MARK >> 32)
 		return 0;
-	if (offset % sizeof(value))
-		return -EINVAL;
-	memcpy(&value, (const char *)settings + offset, sizeof(value));
+	r = find_setting(imm - LB_SETTING_MARK, settings, &value);
+	if (r)
+		return r;
 	insn[0].imm = (int32_t)value;
 	insn[1].imm = (int32_t)(value >> 32);
 	return 0;
+}
+
+static int write_immediate(struct bpf_insn *insn, const struct lb_settings *settings)
+{
+	uint64_t value;
+	int r;
+
+	if ((insn->imm & ~0xfff) != LB_SETTING_IMM)
+		return 0;
+	r = find_setting((uint32_t)(insn->imm - LB_SETTING_IMM), settings, &value);
+	if (!r && value > UINT32_MAX)
+		r = -ERANGE;
+	if (!r)
+		insn->imm = (int32_t)value;
+	return r;
 }
 
 /* The object that is being loaded: libbpf's hook knows the program alone. */
@@ -180,14 +204,19 @@ static int write_constants(struct bpf_program *program, struct bpf_prog_load_opt
 
 	if (!r)
 		memcpy(insns, bpf_program__insns(program), n * sizeof(*insns));
-	for (size_t i = 0; i + 1 < n && !r; i++) {
-		if (insns[i].code != (BPF_LD | BPF_IMM | BPF_DW))
-			continue;
-		if (insns[i].src_reg == BPF_PSEUDO_MAP_FD)
-			r = address_table(&insns[i]);
-		else if (!insns[i].src_reg)
-			r = write_setting(&insns[i], loading);
-		i++; /* its second half */
+	for (size_t i = 0; i < n && !r; i++) {
+		struct bpf_insn *insn = &insns[i];
+
+		if (insn->code == (BPF_ALU | BPF_AND | BPF_K) ||
+		    insn->code == (BPF_ALU64 | BPF_RSH | BPF_K)) {
+			r = write_immediate(insn, loading);
+		} else if (insn->code == (BPF_LD | BPF_IMM | BPF_DW)) {
+			if (insn->src_reg == BPF_PSEUDO_MAP_FD)
+				r = address_table(insn);
+			else if (!insn->src_reg)
+				r = write_setting(insn, loading);
+			i++; /* its second half */
+		}
 	}
 	if (!r)
 		r = bpf_program__set_insns(program, insns, n);
@@ -231,9 +260,9 @@ static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpu
 	*ret_settings = (struct lb_settings){
 	    .seed = seed,
 	    .bucket_half = caps->buckets,
-	    .bucket_mask = caps->buckets - 1,
+	    .bucket_shift = 64 - (unsigned int)__builtin_ctz(caps->buckets),
 	    .service_half = caps->service_lines,
-	    .service_mask = caps->service_lines - 1,
+	    .service_shift = 64 - (unsigned int)__builtin_ctz(caps->service_lines),
 	    .slots = at_least_one(caps->slots),
 	    .backends = at_least_one(caps->backends),
 	    .vips = at_least_one(caps->vips),

@@ -50,7 +50,8 @@ int balancer_caps(const size_t bytes[BALANCER_TABLES], struct layout_caps *ret_c
 
 /* Rows of a table of counters: the highest possible CPU number + 1; -errno. */
 int balancer_cpus(void);
-/* Bytes from one row of lb_counters to the next, and to a row's first backend: whole cache lines. */
+/* Bytes from one row of lb_counters to the next, and to a row's first backend: whole cache lines.
+ */
 size_t balancer_counter_row(const struct layout_caps *caps);
 size_t balancer_backend_column(const struct layout_caps *caps);
 

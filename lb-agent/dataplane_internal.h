@@ -28,7 +28,7 @@ struct dataplane {
 	struct dp_generation *live;
 	struct dp_generation *next; /* while one is built */
 	struct dp_generation *old;  /* after a switch, until dataplane_drop_old() */
-	int n_cpus; /* rows of a table of counters */
+	int n_cpus;		    /* rows of a table of counters */
 };
 
 struct dp_generation *dp_generation_target(const struct dataplane *dp);

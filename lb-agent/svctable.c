@@ -17,7 +17,7 @@
 #define BUCKETS_MIN 16u
 /* At half load a bucket of 8 keys needs some 2^8 displacements on average; a table so full that
  * this many do not serve wants more lines. */
-#define DISP_TRIES (1u << 20)
+#define DISP_TRIES (1u << 20) /* below LB_DISP_EMPTY */
 
 /* A key in the making; sorted by bucket. */
 struct key {
@@ -34,7 +34,7 @@ struct bucket {
 struct build {
 	const struct lb_service *services;
 	struct lb_service *lines;
-	uint32_t service_mask;
+	unsigned int service_shift; /* the upper bits of a place are its line */
 	struct key *keys;
 	struct bucket *buckets;
 	uint32_t *positions; /* of one bucket's keys */
@@ -57,6 +57,12 @@ uint32_t svctable_lines(size_t n_services)
 uint32_t svctable_buckets(size_t n_services)
 {
 	return power_of_two_from(BUCKETS_MIN, svctable_lines(n_services) / 4);
+}
+
+/* Of a power of two from 2 on: what leaves that many values of a 64-bit word. */
+static unsigned int shift_of(uint32_t n)
+{
+	return 64 - (unsigned int)__builtin_ctz(n);
 }
 
 static uint64_t key_hash(const uint8_t addr[16], __be16 port_be, uint8_t proto)
@@ -132,7 +138,8 @@ static bool try_disp(struct build *build, const struct bucket *bucket, uint32_t 
 
 	for (; placed < bucket->count; placed++) {
 		const struct key *key = &build->keys[bucket->first + placed];
-		uint32_t pos = lb_service_position(key->hash, disp, build->service_mask);
+		uint32_t pos =
+		    (uint32_t)(lb_service_place(key->hash, disp) >> build->service_shift);
 
 		if (build->lines[pos].proto)
 			break;
@@ -171,7 +178,7 @@ static int place(struct build *build, size_t n_groups, uint32_t *disps)
 
 static bool is_power_of_two(uint32_t n)
 {
-	return n != 0 && (n & (n - 1)) == 0;
+	return n > 1 && (n & (n - 1)) == 0;
 }
 
 int svctable_build(const struct lb_service *services, size_t n_services,
@@ -181,14 +188,15 @@ int svctable_build(const struct lb_service *services, size_t n_services,
 	struct build build = {
 	    .services = services,
 	    .lines = ret_lines,
-	    .service_mask = n_lines - 1,
+	    .service_shift = shift_of(n_lines),
 	};
 	int rc;
 
 	if (!is_power_of_two(n_lines) || !is_power_of_two(n_buckets))
 		return -EINVAL;
 	memset(ret_lines, 0, (size_t)n_lines * sizeof(*ret_lines));
-	memset(ret_disp, 0, (size_t)n_buckets * sizeof(*ret_disp));
+	for (uint32_t i = 0; i < n_buckets; i++)
+		ret_disp[i] = LB_DISP_EMPTY;
 	if (n_services == 0)
 		return 0;
 
@@ -207,7 +215,7 @@ int svctable_build(const struct lb_service *services, size_t n_services,
 			goto out;
 		build.keys[i] = (struct key){
 		    .hash = hash,
-		    .bucket = lb_service_bucket(hash, n_buckets - 1),
+		    .bucket = (uint32_t)(hash >> shift_of(n_buckets)),
 		    .service = (uint32_t)i,
 		};
 	}
@@ -229,9 +237,11 @@ const struct lb_service *svctable_find(const struct lb_service *lines, uint32_t 
 				       const uint8_t addr[16], __be16 port_be, uint8_t proto)
 {
 	uint64_t hash = key_hash(addr, port_be, proto);
-	uint32_t bucket = lb_service_bucket(hash, n_buckets - 1);
+	uint32_t bucket = (uint32_t)(hash >> shift_of(n_buckets));
 	const struct lb_service *line =
-	    &lines[lb_service_position(hash, disp[bucket], n_lines - 1)];
+	    &lines[lb_service_place(hash, disp[bucket]) >> shift_of(n_lines)];
 
-	return proto != 0 && same_key(line, addr, port_be, proto) ? line : NULL;
+	return proto != 0 && disp[bucket] != LB_DISP_EMPTY && same_key(line, addr, port_be, proto)
+		   ? line
+		   : NULL;
 }

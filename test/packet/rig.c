@@ -23,8 +23,8 @@
 #include "poison.skel.h"
 
 #define RIG_SEED	  0x0123456789abcdefull
-#define RIG_SERVICE_MASK  7u
-#define RIG_BUCKET_MASK	  3u
+#define RIG_SERVICE_LINES 8u
+#define RIG_BUCKETS	  4u
 #define RIG_SLOTS	  64u
 #define RIG_SLOT_COUNT	  7u
 #define RIG_FIRST_SLOT	  32u
@@ -56,8 +56,8 @@ struct rig *rig_open(void)
 	    .backends = RIG_BE_LINES,
 	    .vips = RIG_VIPS,
 	    .pools = 1,
-	    .service_lines = RIG_SERVICE_MASK + 1,
-	    .buckets = RIG_BUCKET_MASK + 1,
+	    .service_lines = RIG_SERVICE_LINES,
+	    .buckets = RIG_BUCKETS,
 	};
 	const __u32 key = 0;
 	int err, fd;
@@ -112,12 +112,12 @@ static __u64 rig_service_hash(const struct lb_service *service)
 }
 
 /* Displacements, one bucket after the other, by trial, until the four services do not collide. */
-static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKET_MASK + 1],
+static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKETS],
 		      __u32 position[4])
 {
 	__u32 taken = 0;
 
-	for (__u32 bucket = 0; bucket <= RIG_BUCKET_MASK; bucket++) {
+	for (__u32 bucket = 0; bucket < RIG_BUCKETS; bucket++) {
 		for (disp[bucket] = 0;; disp[bucket]++) {
 			__u32 mine = 0;
 			bool fits = true;
@@ -126,10 +126,9 @@ static void rig_place(const struct lb_service services[4], __u32 disp[RIG_BUCKET
 				const __u64 hash = rig_service_hash(&services[i]);
 				__u32 bit;
 
-				if (lb_service_bucket(hash, RIG_BUCKET_MASK) != bucket)
+				if (hash >> 62 != bucket)
 					continue;
-				position[i] =
-				    lb_service_position(hash, disp[bucket], RIG_SERVICE_MASK);
+				position[i] = lb_service_place(hash, disp[bucket]) >> 61;
 				bit = 1u << position[i];
 				fits &= !((taken | mine) & bit);
 				mine |= bit;
@@ -148,7 +147,7 @@ static void rig_put_services(struct rig *rig)
 	const __u32 live = rig->config.second_half ? 1 : 0;
 	struct lb_control *control = rig->balancer.memory[BALANCER_CONTROL];
 	struct lb_service *lines = rig->balancer.memory[BALANCER_SERVICES], services[4];
-	__u32 disp[RIG_BUCKET_MASK + 1] = {0}, position[4];
+	__u32 disp[RIG_BUCKETS] = {0}, position[4];
 	__u32 *disps = rig->balancer.memory[BALANCER_DISP];
 
 	memset(lines, 0, rig->balancer.bytes[BALANCER_SERVICES]);
@@ -156,14 +155,14 @@ static void rig_put_services(struct rig *rig)
 		rig_service(&rig->config, i, &services[i]);
 	rig_place(services, disp, position);
 	for (__u32 half = 0; half < 2; half++) {
-		for (__u32 i = 0; i <= RIG_BUCKET_MASK; i++)
-			disps[half * (RIG_BUCKET_MASK + 1) + i] = disp[i];
+		for (__u32 i = 0; i < RIG_BUCKETS; i++)
+			disps[half * RIG_BUCKETS + i] = disp[i];
 		for (int i = 0; i < 4; i++) {
 			struct lb_service service = services[i];
 
 			if (half != live)
 				service.vip_id = RIG_OUTSIDE;
-			lines[half * (RIG_SERVICE_MASK + 1) + position[i]] = service;
+			lines[half * RIG_SERVICE_LINES + position[i]] = service;
 		}
 	}
 	*control = (struct lb_control){

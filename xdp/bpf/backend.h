@@ -22,6 +22,7 @@ _Static_assert(__builtin_offsetof(struct lb_backend, eth_dst) == 0 &&
 		   __builtin_offsetof(struct lb_backend, vlan_tci_be) == 12 &&
 		   __builtin_offsetof(struct lb_backend, flags) == 14,
 	       "the two words");
+_Static_assert(LB_BACKEND_READY == 0x8000, "the sign of the second word");
 
 static __always_inline int lb_backend_find(struct lb_pkt *pkt, struct lb_hop *ret_hop,
 					   const struct lb_backend **ret_backend)
@@ -33,8 +34,8 @@ static __always_inline int lb_backend_find(struct lb_pkt *pkt, struct lb_hop *re
 	backend = &lb_table(lb_backends, struct lb_backend)[pkt->backend_id];
 	lb_computed(backend);
 	word = LB_READ_ONCE(((const __u64 *)backend)[1]);
+	lb_stop_if((__s64)word >= 0, LB_REASON_BACKEND_NOT_READY);
 	ret_hop->flags = word >> 48;
-	lb_stop_if(!(ret_hop->flags & LB_BACKEND_READY), LB_REASON_BACKEND_NOT_READY);
 	ret_hop->eth.tci = word >> 32;
 	ret_hop->eth.word8 = word;
 	ret_hop->eth.word0 = LB_READ_ONCE(((const __u64 *)backend)[0]);

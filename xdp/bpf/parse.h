@@ -35,8 +35,9 @@ enum lb_kind {
 	LB_OTHER_IPV6,
 };
 
-#define LB_PLAIN_V4_LEN (LB_ETH_LEN + LB_IPV4_MIN)
-#define LB_PLAIN_V6_LEN (LB_ETH_LEN + LB_IPV6_LEN)
+/* Shorter ones are not: what the parser needs of a TCP (IPv4) or UDP header (IPv6) is there. */
+#define LB_PLAIN_V4_LEN (LB_ETH_LEN + LB_IPV4_MIN + LB_TCP_MIN)
+#define LB_PLAIN_V6_LEN (LB_ETH_LEN + LB_IPV6_LEN + LB_UDP_LEN)
 
 /* Says what the frame holds; of LB_NOT_OURS, *ret_verdict is the reason. */
 static __always_inline enum lb_kind lb_parse_eth(struct lb_pkt *pkt, int *ret_verdict)
@@ -75,7 +76,7 @@ static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off, 
 	const struct iphdr *ip = l3;
 	__u32 header_len;
 
-	lb_stop_if(l3 + LB_IPV4_MIN > pkt->data_end, LB_REASON_IP_TRUNCATED);
+	lb_stop_if(!plain && l3 + LB_IPV4_MIN > pkt->data_end, LB_REASON_IP_TRUNCATED);
 	pkt->ip_first = *(const __u32 *)l3; /* version and header length, tos, total length */
 	header_len = plain ? LB_IPV4_MIN : (pkt->ip_first & 0xf) * 4;
 	pkt->ip_len = bpf_ntohs(pkt->ip_first >> 16);
@@ -98,7 +99,7 @@ static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off, 
 	const struct ipv6hdr *ip = l3;
 	__u32 payload_len, result;
 
-	lb_stop_if(l3 + LB_IPV6_LEN > pkt->data_end, LB_REASON_IP_TRUNCATED);
+	lb_stop_if(!plain && l3 + LB_IPV6_LEN > pkt->data_end, LB_REASON_IP_TRUNCATED);
 	pkt->ip_first = *(const __u32 *)l3; /* version, traffic class, flow label */
 	payload_len = bpf_ntohs(ip->payload_len);
 	pkt->ip_len = LB_IPV6_LEN + payload_len;
@@ -125,21 +126,26 @@ static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off, 
 	return LB_NEXT;
 }
 
-static __always_inline int lb_parse_tcp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len)
+/* `seen`, a constant: the verifier knows that the frame holds the header. */
+static __always_inline int lb_parse_tcp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len,
+					const int seen)
 {
 	__u32 header_len;
 
-	lb_stop_if(l4_len < LB_TCP_MIN || l4 + LB_TCP_MIN > pkt->data_end, LB_REASON_L4_TRUNCATED);
+	lb_stop_if(l4_len < LB_TCP_MIN, LB_REASON_L4_TRUNCATED);
+	lb_stop_if(!seen && l4 + LB_TCP_MIN > pkt->data_end, LB_REASON_L4_TRUNCATED);
 	header_len = (*(const __u8 *)(l4 + 12) >> 4) * 4;
 	lb_stop_if(header_len < LB_TCP_MIN || header_len > l4_len, LB_REASON_TCP_HEADER_LENGTH);
 	return LB_NEXT;
 }
 
-static __always_inline int lb_parse_udp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len)
+static __always_inline int lb_parse_udp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len,
+					const int seen)
 {
 	__u32 udp_len;
 
-	lb_stop_if(l4_len < LB_UDP_LEN || l4 + LB_UDP_LEN > pkt->data_end, LB_REASON_L4_TRUNCATED);
+	lb_stop_if(l4_len < LB_UDP_LEN, LB_REASON_L4_TRUNCATED);
+	lb_stop_if(!seen && l4 + LB_UDP_LEN > pkt->data_end, LB_REASON_L4_TRUNCATED);
 	udp_len = bpf_ntohs(*(const __be16 *)(l4 + 4));
 	lb_stop_if(udp_len < LB_UDP_LEN || udp_len > l4_len, LB_REASON_UDP_LENGTH);
 	return LB_NEXT;
@@ -160,9 +166,9 @@ static __always_inline int lb_parse_ip(struct lb_pkt *pkt, const int af, const i
 	l4 = pkt->data + pkt->l3_off + l4_off;
 	l4_len = pkt->ip_len - l4_off;
 	if (lb_likely(pkt->proto == IPPROTO_TCP))
-		verdict = lb_parse_tcp(pkt, l4, l4_len);
+		verdict = lb_parse_tcp(pkt, l4, l4_len, plain && af == LB_IPV4);
 	else if (lb_likely(pkt->proto == IPPROTO_UDP))
-		verdict = lb_parse_udp(pkt, l4, l4_len);
+		verdict = lb_parse_udp(pkt, l4, l4_len, plain);
 	else if (pkt->proto == (af == LB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
 		return lb_stop(LB_REASON_ICMP);
 	else

@@ -44,11 +44,12 @@ static __always_inline int lb_service_find(struct lb_pkt *pkt, const int af,
 	const __u64 hash = lb_service_hash(tail, pkt->dst.hi, pkt->dst.lo, af == LB_IPV4);
 	__u32 bucket, line, disp;
 
-	bucket = lb_service_bucket(hash, lb_setting(bucket_mask));
-	bucket += half & (__u32)lb_setting(bucket_half);
+	bucket = lb_shift_by_setting(hash, bucket_shift);
+	bucket += lb_and_setting(half, bucket_half);
 	disp = lb_table(lb_disp, __u32)[bucket];
-	line = lb_service_position(hash, disp, lb_setting(service_mask));
-	line += half & (__u32)lb_setting(service_half);
+	lb_stop_if(disp == LB_DISP_EMPTY, LB_REASON_NOT_A_VIP);
+	line = lb_shift_by_setting(lb_service_place(hash, disp), service_shift);
+	line += lb_and_setting(half, service_half);
 	service = &lb_table(lb_services, struct lb_service)[line];
 	lb_computed(service);
 	lb_stop_if(!lb_service_matches(service, tail, &pkt->dst, af), LB_REASON_NOT_A_VIP);

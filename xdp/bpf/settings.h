@@ -20,4 +20,24 @@
 		lb_value;                                                                          \
 	})
 
+/* `value & setting`, of 32 bits, in one instruction. */
+#define lb_and_setting(value, field)                                                               \
+	({                                                                                         \
+		__u32 lb_value = (value);                                                          \
+		asm("%0 &= %1"                                                                     \
+		    : "+w"(lb_value)                                                               \
+		    : "i"(LB_SETTING_IMM | __builtin_offsetof(struct lb_settings, field)));        \
+		lb_value;                                                                          \
+	})
+
+/* `value >> setting`, of 64 bits. */
+#define lb_shift_by_setting(value, field)                                                          \
+	({                                                                                         \
+		__u64 lb_value = (value);                                                          \
+		asm("%0 >>= %1"                                                                    \
+		    : "+r"(lb_value)                                                               \
+		    : "i"(LB_SETTING_IMM | __builtin_offsetof(struct lb_settings, field)));        \
+		lb_value;                                                                          \
+	})
+
 #endif

@@ -14,7 +14,7 @@
 static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
 					  const struct lb_service *service, const int af)
 {
-	if (lb_unlikely(service->flags & LB_SERVICE_HASH_SOURCE))
+	if (lb_unlikely(service->flags) && service->flags & LB_SERVICE_HASH_SOURCE)
 		return lb_flow_hash_source(lb_setting(seed), pkt->src.hi, pkt->src.lo,
 					   pkt->src.last, af == LB_IPV4);
 	return lb_flow_hash(lb_setting(seed), pkt->src.hi, pkt->src.lo, pkt->src.last,

@@ -16,12 +16,17 @@
 #define LB_ACTION_FORWARD 0ull
 #define LB_ACTION_PASS	  1ull
 #define LB_ACTION_DROP	  0ull
-static const __u64 lb_reasons_passed =
+enum lb_passed {
+	LB_PASSED =
 #define LB_REASON(id, name, action, help) LB_ACTION_##action << LB_REASON_##id |
 #include <lb/reasons.def>
 #undef LB_REASON
-    0;
+	    0
+};
 _Static_assert(LB_REASON_MAX <= 64, "one bit a reason");
+/* They come first in reasons.def, so that one comparison tells. */
+#define LB_REASON_LAST_PASSED (63 - __builtin_clzll(LB_PASSED))
+_Static_assert(!((LB_PASSED | 1) & ((LB_PASSED | 1) + 1)), "no reason to drop before one to pass");
 _Static_assert(LB_REASON_MAX <= LB_REASON_ROW, "a counter for each");
 
 /* Each CPU has its own row, and a packet is never preempted by another, so plain additions do. */
@@ -86,7 +91,7 @@ static __always_inline int lb_verdict(const struct lb_pkt *pkt, int reason)
 		return lb_verdict_forward(pkt);
 	asm volatile(""); /* or what both ways begin with is merged, and with it the ways */
 	lb_count_reason(pkt, reason);
-	return (lb_reasons_passed >> reason) & 1 ? XDP_PASS : XDP_DROP;
+	return reason <= LB_REASON_LAST_PASSED ? XDP_PASS : XDP_DROP;
 }
 
 #endif

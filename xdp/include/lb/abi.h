@@ -34,9 +34,9 @@ enum lb_service_flag {
 };
 
 /*
- * lb_services: one VIP, one cache line. The array has two halves of `service_mask + 1` lines;
+ * lb_services: one VIP, one cache line. The array has two halves of `service_half` lines;
  * lb_control.active_mask says which one is live. The line of a key is found without collisions by
- * lb_service_hash(), lb_disp and lb_service_position() (hash.h). A line with proto 0 is empty.
+ * lb_service_hash(), lb_disp and lb_service_place() (hash.h). A line with proto 0 is empty.
  */
 struct lb_service {
 	__u8 addr[16];	     /* VIP address; IPv4 is v4-mapped (::ffff:a.b.c.d) */
@@ -56,7 +56,8 @@ struct lb_service {
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
 
-/* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_mask + 1`. */
+/* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_half`. */
+#define LB_DISP_EMPTY 0xffffffffu /* no VIP is in the bucket */
 
 /*
  * lb_slots (cur) and lb_slot_base (base): __u16 a slot, 32 slots a line. A slot holds an index
@@ -71,11 +72,13 @@ _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cac
 
 /* struct lb_backend.flags */
 enum lb_backend_flag {
-	LB_BACKEND_USED = 1 << 0,  /* the line belongs to a backend; the data path ignores it */
-	LB_BACKEND_READY = 1 << 1, /* next hop resolved: MACs, ifindex and outer header are valid */
-	LB_BACKEND_IPV6 = 1 << 2,  /* the backend's address family, hence the outer header's */
+	LB_BACKEND_USED = 1 << 0, /* the line belongs to a backend; the data path ignores it */
+	LB_BACKEND_IPV6 = 1 << 2, /* the backend's address family, hence the outer header's */
 	LB_BACKEND_DOWN =
 	    1 << 3, /* health at last report; for adoption, the data path ignores it */
+	/* Next hop resolved: MACs, ifindex and outer header are valid. The sign of the word that
+	 * the flags are read with, so that one instruction tests it. */
+	LB_BACKEND_READY = 1 << 15,
 };
 
 /*
@@ -125,10 +128,10 @@ _Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache
  */
 struct lb_settings {
 	__u64 seed;	      /* of the flow hash (node.seed) */
-	__u64 bucket_half;    /* entries of one half of lb_disp, a power of two */
-	__u64 bucket_mask;    /* bucket_half - 1 */
-	__u64 service_half;   /* lines of one half of lb_services, a power of two */
-	__u64 service_mask;   /* service_half - 1 */
+	__u64 bucket_half;    /* entries of one half of lb_disp: 2^n, n from 1 on */
+	__u64 bucket_shift;   /* 64 - n */
+	__u64 service_half;   /* lines of one half of lb_services: 2^n, n from 1 on */
+	__u64 service_shift;  /* 64 - n */
 	__u64 slots;	      /* entries of lb_slots */
 	__u64 backends;	      /* lines of lb_backends, and counters in a row of lb_counters */
 	__u64 vips;	      /* counters in a row of lb_counters */
@@ -137,6 +140,8 @@ struct lb_settings {
 	__u64 backend_column; /* bytes from the beginning of a row to its first backend */
 };
 #define LB_SETTING_MARK 0x51c3a00000000000ull
+/* The same in a 32-bit "and" with a constant, and in a 64-bit shift by one. */
+#define LB_SETTING_IMM 0x51c3a000
 
 /*
  * Counters. A map of them has a row for each CPU, by the CPU's number, and only that CPU writes to
