@@ -10,6 +10,7 @@
 #include "bpf/pkt.h"
 #include "bpf/parse.h"
 #include "bpf/service.h"
+#include "bpf/check.h"
 #include "bpf/slot.h"
 #include "bpf/backend.h"
 #include "bpf/fwd_l2.h"
@@ -17,14 +18,13 @@
 #include "bpf/verdict.h"
 
 static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_service *service,
-				      const struct lb_backend *backend, struct lb_hop *hop,
-				      const int af, const int plain)
+				      struct lb_hop *hop, const int af, const int plain)
 {
 	switch (service->forward) {
 	case LB_FORWARD_L2:
 		return lb_forward_l2(pkt, hop, af, plain);
 	case LB_FORWARD_IPIP:
-		return lb_forward_ipip(pkt, hop, backend, af, plain);
+		return lb_forward_ipip(pkt, hop, af, plain);
 	default:
 		return lb_stop(LB_REASON_TABLE_FAULT);
 	}
@@ -34,7 +34,6 @@ static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_servic
 static __always_inline int lb_balance(struct lb_pkt *pkt, const int af, const int plain)
 {
 	const struct lb_service *service = NULL;
-	const struct lb_backend *backend = NULL;
 	struct lb_hop hop = {};
 	int verdict;
 
@@ -44,13 +43,16 @@ static __always_inline int lb_balance(struct lb_pkt *pkt, const int af, const in
 	verdict = lb_service_find(pkt, af, &service);
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
+	verdict = lb_check(pkt, af, plain);
+	if (lb_unlikely(verdict != LB_NEXT))
+		return verdict;
 	verdict = lb_slot_find(pkt, service, af);
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
-	verdict = lb_backend_find(pkt, &hop, &backend);
+	verdict = lb_backend_find(pkt, &hop);
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
-	return lb_forward(pkt, service, backend, &hop, af, plain);
+	return lb_forward(pkt, service, &hop, af, plain);
 }
 
 SEC("sluice_xdp") /* an XDP program, loaded by lb-agent/balancer.c */

@@ -21,9 +21,15 @@ static void expect_same_bytes(const char *name, const struct frame *is, const ui
 	}
 }
 
-static bool reason_is_of_a_vip(int reason)
+/* Too short for its ports, a packet is refused before its VIP is known; else when it is. */
+static bool is_of_a_vip(int reason, const struct packet *packet)
 {
 	switch (reason) {
+	case LB_REASON_L4_TRUNCATED:
+		return packet->proto == 6 && packet->ip_len_add == -1;
+	case LB_REASON_IP_MAPPED:
+	case LB_REASON_TCP_HEADER_LENGTH:
+	case LB_REASON_UDP_LENGTH:
 	case LB_REASON_NO_BACKEND:
 	case LB_REASON_BACKEND_NOT_READY:
 	case LB_REASON_TOO_BIG:
@@ -48,7 +54,7 @@ void check_reason(struct rig *rig, const char *name, const struct packet *packet
 	cr_expect_eq(result.vip_forwarded, -1, "%s: counted as forwarded", name);
 	cr_expect_eq(result.backend, -1, "%s: counted for a backend", name);
 	if (reason != LB_REASON_TABLE_FAULT) {
-		const bool of_vip = reason_is_of_a_vip(reason);
+		const bool of_vip = is_of_a_vip(reason, packet);
 
 		cr_expect_eq(result.vip_dropped >= 0, of_vip, "%s: VIP's drop counter", name);
 		cr_expect_eq(result.counted, of_vip ? 2 : 1, "%s: %u counters grew", name,

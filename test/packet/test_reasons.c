@@ -120,7 +120,6 @@ Test(ip, drops_what_lies_about_its_length_or_version)
 	     P6(.ext = {0}, .ext_count = 1, .patches = {{PATCH_L3, 4, 0}, {PATCH_L3, 5, 0}}),
 	     LB_REASON_IPV6_JUMBOGRAM},
 	    {"v6 from a mapped address", P6(.src = "::ffff:198.51.100.7"), LB_REASON_IP_MAPPED},
-	    {"v6 to a mapped VIP", P6(.dst = "::ffff:192.0.2.80"), LB_REASON_IP_MAPPED},
 	};
 
 	RUN(&plain, rows);
@@ -193,7 +192,7 @@ Test(l4, drops_what_lies_about_its_length)
 	    {"v6 udp, 7 bytes", U6(.ip_len_add = -1), LB_REASON_L4_TRUNCATED},
 	    {"v4 udp, 7 bytes and padding", U4(.ip_len_add = -1, .padding = 18),
 	     LB_REASON_L4_TRUNCATED},
-	    {"v4 tcp header in the options", P4(.patches = {{PATCH_L3, 0, 0x46}}),
+	    {"v4 udp header in the options", U4(.patches = {{PATCH_L3, 0, 0x46}}),
 	     LB_REASON_L4_TRUNCATED},
 	    {"v4 tcp offset 16", P4(.patches = {{PATCH_L4, 12, 0x40}}),
 	     LB_REASON_TCP_HEADER_LENGTH},

@@ -70,7 +70,7 @@ static int expected_packets(const struct xdp_row *row, const struct xdp_proof *p
 	struct xdp_wrapper generator = proof->first;
 	uint32_t vip;
 
-	if (row->expect != LB_REASON_FORWARDED)
+	if (row->expect != LB_REASON_FORWARDED && !row->of_vip)
 		return 0;
 	for (; n; n--) {
 		xdp_wrapper_next(&generator, &vip);
@@ -81,23 +81,36 @@ static int expected_packets(const struct xdp_row *row, const struct xdp_proof *p
 	return 0;
 }
 
-static int check_vips(const struct xdp_counts *was, const struct xdp_counts *is,
-		      const uint64_t *expected, size_t len, struct err *err)
+static int check_vip(size_t vip, const char *verb, const struct lb_counter *before,
+		     const struct lb_counter *after, uint64_t expected, size_t len, struct err *err)
 {
-	for (size_t i = 0; i < is->n_vips; i++) {
-		const struct lb_vip_counter *before = &was->vips[i], *after = &is->vips[i];
-		const uint64_t packets = after->forwarded.packets - before->forwarded.packets;
-		const uint64_t bytes = after->forwarded.bytes - before->forwarded.bytes;
+	const uint64_t packets = after->packets - before->packets;
+	const uint64_t bytes = after->bytes - before->bytes;
 
-		if (after->dropped.packets != before->dropped.packets)
-			return err_set(err, -EBADMSG, "VIP %zu dropped packets", i);
-		if (packets != expected[i] || bytes != expected[i] * len)
-			return err_set(err, -EBADMSG,
-				       "VIP %zu forwarded %" PRIu64 " packets and %" PRIu64
-				       " bytes, not %" PRIu64 " and %" PRIu64,
-				       i, packets, bytes, expected[i], expected[i] * len);
+	if (packets == expected && bytes == expected * len)
+		return 0;
+	return err_set(err, -EBADMSG,
+		       "VIP %zu %s %" PRIu64 " packets and %" PRIu64 " bytes, not %" PRIu64
+		       " and %" PRIu64,
+		       vip, verb, packets, bytes, expected, expected * len);
+}
+
+static int check_vips(const struct xdp_row *row, const struct xdp_counts *was,
+		      const struct xdp_counts *is, const uint64_t *expected, size_t len,
+		      struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < is->n_vips && !r; i++) {
+		const struct lb_vip_counter *before = &was->vips[i], *after = &is->vips[i];
+
+		r = check_vip(i, "forwarded", &before->forwarded, &after->forwarded,
+			      row->of_vip ? 0 : expected[i], len, err);
+		if (!r)
+			r = check_vip(i, "dropped", &before->dropped, &after->dropped,
+				      row->of_vip ? expected[i] : 0, len, err);
 	}
-	return 0;
+	return r;
 }
 
 int xdp_proof_check(const struct xdp_row *row, const struct xdp_proof *proof, uint64_t n,
@@ -118,7 +131,7 @@ int xdp_proof_check(const struct xdp_row *row, const struct xdp_proof *proof, ui
 	if (!r)
 		r = expected_packets(row, proof, n, expected, is.n_vips, err);
 	if (!r)
-		r = check_vips(&proof->was, &is, expected, len, err);
+		r = check_vips(row, &proof->was, &is, expected, len, err);
 out:
 	free(expected);
 	xdp_counts_free(&is);

@@ -264,20 +264,21 @@ static const struct {
 	enum lb_reason reason;
 	uint8_t proto;
 	unsigned int families;
+	bool of_vip; /* it is refused when its VIP is known */
 } refused[] = {
-    {XDP_SHAPE_ARP, LB_REASON_NOT_IP, IPPROTO_TCP, V4},
-    {XDP_SHAPE_ICMP, LB_REASON_ICMP, IPPROTO_TCP, V4 | V6},
-    {XDP_SHAPE_FRAGMENT, LB_REASON_FRAGMENT, IPPROTO_UDP, V4 | V6},
-    {XDP_SHAPE_TRUNCATED, LB_REASON_IP_TRUNCATED, IPPROTO_TCP, V4 | V6},
-    {XDP_SHAPE_VERSION, LB_REASON_IP_VERSION, IPPROTO_TCP, V4 | V6},
-    {XDP_SHAPE_HEADER_LENGTH, LB_REASON_IP_HEADER_LENGTH, IPPROTO_TCP, V4},
-    {XDP_SHAPE_L4_TRUNCATED, LB_REASON_L4_TRUNCATED, IPPROTO_TCP, V4 | V6},
-    {XDP_SHAPE_L4_LENGTH, LB_REASON_TCP_HEADER_LENGTH, IPPROTO_TCP, V4 | V6},
-    {XDP_SHAPE_L4_LENGTH, LB_REASON_UDP_LENGTH, IPPROTO_UDP, V4 | V6},
-    {XDP_SHAPE_EXT_TRUNCATED, LB_REASON_IPV6_EXT_TRUNCATED, IPPROTO_TCP, V6},
-    {XDP_SHAPE_EXT_LIMIT, LB_REASON_IPV6_EXT_LIMIT, IPPROTO_TCP, V6},
-    {XDP_SHAPE_JUMBOGRAM, LB_REASON_IPV6_JUMBOGRAM, IPPROTO_TCP, V6},
-    {XDP_SHAPE_MAPPED, LB_REASON_IP_MAPPED, IPPROTO_TCP, V6},
+    {XDP_SHAPE_ARP, LB_REASON_NOT_IP, IPPROTO_TCP, V4, false},
+    {XDP_SHAPE_ICMP, LB_REASON_ICMP, IPPROTO_TCP, V4 | V6, false},
+    {XDP_SHAPE_FRAGMENT, LB_REASON_FRAGMENT, IPPROTO_UDP, V4 | V6, false},
+    {XDP_SHAPE_TRUNCATED, LB_REASON_IP_TRUNCATED, IPPROTO_TCP, V4 | V6, false},
+    {XDP_SHAPE_VERSION, LB_REASON_IP_VERSION, IPPROTO_TCP, V4 | V6, false},
+    {XDP_SHAPE_HEADER_LENGTH, LB_REASON_IP_HEADER_LENGTH, IPPROTO_TCP, V4, false},
+    {XDP_SHAPE_L4_TRUNCATED, LB_REASON_L4_TRUNCATED, IPPROTO_TCP, V4 | V6, true},
+    {XDP_SHAPE_L4_LENGTH, LB_REASON_TCP_HEADER_LENGTH, IPPROTO_TCP, V4 | V6, true},
+    {XDP_SHAPE_L4_LENGTH, LB_REASON_UDP_LENGTH, IPPROTO_UDP, V4 | V6, true},
+    {XDP_SHAPE_EXT_TRUNCATED, LB_REASON_IPV6_EXT_TRUNCATED, IPPROTO_TCP, V6, false},
+    {XDP_SHAPE_EXT_LIMIT, LB_REASON_IPV6_EXT_LIMIT, IPPROTO_TCP, V6, false},
+    {XDP_SHAPE_JUMBOGRAM, LB_REASON_IPV6_JUMBOGRAM, IPPROTO_TCP, V6, false},
+    {XDP_SHAPE_MAPPED, LB_REASON_IP_MAPPED, IPPROTO_TCP, V6, true},
 };
 
 static int add_refused(struct xdp_rows *rows, const char *pattern, int af)
@@ -289,7 +290,9 @@ static int add_refused(struct xdp_rows *rows, const char *pattern, int af)
 
 		if (!(refused[i].families & (af == 4 ? V4 : V6)))
 			continue;
-		row.config.proto = IPPROTO_TCP; /* one configuration does for all */
+		if (!refused[i].of_vip)
+			row.config.proto = IPPROTO_TCP; /* one configuration does for all */
+		row.of_vip = refused[i].of_vip;
 		row.proto = refused[i].proto;
 		row.shape = refused[i].shape;
 		row.expect = refused[i].reason;

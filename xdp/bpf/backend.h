@@ -9,12 +9,11 @@
 #include "maps.h"
 #include "pkt.h"
 
-/* The two words of a backend that the agent rewrites by one store each, each read by one load: a
- * packet never goes to half of an old next hop. */
+/* What a backend's second word says. The agent rewrites each of the first two words by one store,
+ * so each is read by one load: a packet never goes to half of an old next hop. */
 struct lb_hop {
-	struct lb_eth eth; /* all but its type */
+	struct lb_eth eth; /* without word0 and type: see lb_backend_eth() */
 	__u32 flags;	   /* enum lb_backend_flag */
-	__u32 mtu;	   /* largest IP packet, bytes */
 };
 
 _Static_assert(__builtin_offsetof(struct lb_backend, eth_dst) == 0 &&
@@ -24,8 +23,7 @@ _Static_assert(__builtin_offsetof(struct lb_backend, eth_dst) == 0 &&
 	       "the two words");
 _Static_assert(LB_BACKEND_READY == 0x8000, "the sign of the second word");
 
-static __always_inline int lb_backend_find(struct lb_pkt *pkt, struct lb_hop *ret_hop,
-					   const struct lb_backend **ret_backend)
+static __always_inline int lb_backend_find(struct lb_pkt *pkt, struct lb_hop *ret_hop)
 {
 	const struct lb_backend *backend;
 	__u64 word;
@@ -38,11 +36,17 @@ static __always_inline int lb_backend_find(struct lb_pkt *pkt, struct lb_hop *re
 	ret_hop->flags = word >> 48;
 	ret_hop->eth.tci = word >> 32;
 	ret_hop->eth.word8 = word;
-	ret_hop->eth.word0 = LB_READ_ONCE(((const __u64 *)backend)[0]);
-	ret_hop->mtu = backend->mtu;
-	pkt->ifindex = backend->ifindex;
-	*ret_backend = backend;
+	pkt->backend = backend;
 	return LB_NEXT;
+}
+
+/* Completes the Ethernet header where it is written: what is read late need not be kept. */
+static __always_inline const struct lb_eth *lb_backend_eth(const struct lb_pkt *pkt,
+							   struct lb_hop *hop, __be16 type)
+{
+	hop->eth.word0 = LB_READ_ONCE(*(const __u64 *)pkt->backend);
+	hop->eth.type = type;
+	return &hop->eth;
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * parse.h - Ethernet, VLAN, IPv4, IPv6, TCP, UDP: addresses and ports out, every lie by its name.
+ * parse.h - Ethernet, VLAN, IPv4, IPv6: addresses and ports out, every lie on the way by its name.
  *
  * The end of a packet is where its IP header says, never where the frame ends: a frame may carry
  * padding (60-byte minimum of Ethernet). That the IP packet lies within the frame is checked once;
@@ -22,6 +22,7 @@
 #define LB_IPV4_FRAG_MASK bpf_htons(0x3fff) /* more fragments, offset (RFC 791) */
 #define LB_TCP_MIN	  20u
 #define LB_UDP_LEN	  8u
+#define LB_L4_MIN	  8u /* of a TCP header, these tell the ports and the sequence */
 
 /*
  * What most packets are is plain: no VLAN tag, no IPv4 options, no IPv6 extension headers. It is
@@ -70,112 +71,89 @@ static __always_inline enum lb_kind lb_parse_eth(struct lb_pkt *pkt, int *ret_ve
 	return LB_NOT_OURS;
 }
 
-static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, __u32 *ret_l4_off, const int plain)
+static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, const int plain)
 {
 	const void *l3 = pkt->data + pkt->l3_off;
 	const struct iphdr *ip = l3;
 	__u32 header_len;
 
 	lb_stop_if(!plain && l3 + LB_IPV4_MIN > pkt->data_end, LB_REASON_IP_TRUNCATED);
-	pkt->ip_first = *(const __u32 *)l3; /* version and header length, tos, total length */
-	header_len = plain ? LB_IPV4_MIN : (pkt->ip_first & 0xf) * 4;
-	pkt->ip_len = bpf_ntohs(pkt->ip_first >> 16);
-	lb_stop_if(!plain && (pkt->ip_first & 0xf0) != 0x40, LB_REASON_IP_VERSION);
-	lb_stop_if(header_len < LB_IPV4_MIN || header_len > pkt->ip_len,
-		   LB_REASON_IP_HEADER_LENGTH);
+	pkt->ip_len = bpf_ntohs(ip->tot_len);
+	header_len = plain ? LB_IPV4_MIN : (*(const __u8 *)l3 & 0xf) * 4;
+	lb_stop_if(!plain && *(const __u8 *)l3 >> 4 != 4, LB_REASON_IP_VERSION);
+	lb_stop_if(header_len < LB_IPV4_MIN, LB_REASON_IP_HEADER_LENGTH);
 	lb_stop_if(pkt->l3_off + pkt->ip_len > pkt->frame_len, LB_REASON_IP_TRUNCATED);
 	lb_stop_if(ip->frag_off & LB_IPV4_FRAG_MASK, LB_REASON_FRAGMENT);
 
 	pkt->proto = ip->protocol;
-	pkt->src = lb_words_from_v4(ip->saddr);
 	pkt->dst = lb_words_from_v4(ip->daddr);
-	*ret_l4_off = header_len;
+	pkt->l4_off = header_len;
 	return LB_NEXT;
 }
 
-static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, __u32 *ret_l4_off, const int plain)
+static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, const int plain)
 {
 	const void *l3 = pkt->data + pkt->l3_off;
 	const struct ipv6hdr *ip = l3;
 	__u32 payload_len, result;
 
 	lb_stop_if(!plain && l3 + LB_IPV6_LEN > pkt->data_end, LB_REASON_IP_TRUNCATED);
-	pkt->ip_first = *(const __u32 *)l3; /* version, traffic class, flow label */
 	payload_len = bpf_ntohs(ip->payload_len);
 	pkt->ip_len = LB_IPV6_LEN + payload_len;
-	lb_stop_if(!plain && (pkt->ip_first & 0xf0) != 0x60, LB_REASON_IP_VERSION);
+	lb_stop_if(!plain && *(const __u8 *)l3 >> 4 != 6, LB_REASON_IP_VERSION);
 	lb_stop_if(pkt->l3_off + pkt->ip_len > pkt->frame_len, LB_REASON_IP_TRUNCATED);
 	/* RFC 2675 */
 	lb_stop_if(!plain && payload_len == 0 && ip->nexthdr == IPPROTO_HOPOPTS,
 		   LB_REASON_IPV6_JUMBOGRAM);
 
 	pkt->proto = ip->nexthdr;
-	pkt->src = lb_words_from_v6(&ip->saddr);
 	pkt->dst = lb_words_from_v6(&ip->daddr);
-	lb_stop_if(lb_words_are_mapped(&pkt->src) || lb_words_are_mapped(&pkt->dst),
-		   LB_REASON_IP_MAPPED);
 
-	*ret_l4_off = LB_IPV6_LEN;
+	pkt->l4_off = LB_IPV6_LEN;
 	if (!plain && pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP) {
 		result = lb_ext6_skip(pkt->ctx, pkt->l3_off, pkt->proto, pkt->ip_len);
 		if (LB_EXT6_NEXT_OR_STOP(result) != LB_NEXT)
 			return LB_EXT6_NEXT_OR_STOP(result);
-		*ret_l4_off = LB_EXT6_OFF(result);
+		pkt->l4_off = LB_EXT6_OFF(result);
 		pkt->proto = LB_EXT6_PROTO(result);
 	}
 	return LB_NEXT;
 }
 
-/* `seen`, a constant: the verifier knows that the frame holds the header. */
-static __always_inline int lb_parse_tcp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len,
-					const int seen)
+/* The source address, which no look-up of a service needs. */
+static __always_inline void lb_parse_source(struct lb_pkt *pkt, const int af)
 {
-	__u32 header_len;
+	const void *l3 = pkt->data + pkt->l3_off;
 
-	lb_stop_if(l4_len < LB_TCP_MIN, LB_REASON_L4_TRUNCATED);
-	lb_stop_if(!seen && l4 + LB_TCP_MIN > pkt->data_end, LB_REASON_L4_TRUNCATED);
-	header_len = (*(const __u8 *)(l4 + 12) >> 4) * 4;
-	lb_stop_if(header_len < LB_TCP_MIN || header_len > l4_len, LB_REASON_TCP_HEADER_LENGTH);
-	return LB_NEXT;
+	pkt->src = af == LB_IPV4 ? lb_words_from_v4(((const struct iphdr *)l3)->saddr)
+				 : lb_words_from_v6(&((const struct ipv6hdr *)l3)->saddr);
 }
 
-static __always_inline int lb_parse_udp(const struct lb_pkt *pkt, const void *l4, __u32 l4_len,
-					const int seen)
-{
-	__u32 udp_len;
-
-	lb_stop_if(l4_len < LB_UDP_LEN, LB_REASON_L4_TRUNCATED);
-	lb_stop_if(!seen && l4 + LB_UDP_LEN > pkt->data_end, LB_REASON_L4_TRUNCATED);
-	udp_len = bpf_ntohs(*(const __be16 *)(l4 + 4));
-	lb_stop_if(udp_len < LB_UDP_LEN || udp_len > l4_len, LB_REASON_UDP_LENGTH);
-	return LB_NEXT;
-}
-
-/* Addresses, protocol and ports of a packet of the family `af`; it and `plain` are constants. */
+/*
+ * Destination, protocol and ports of a packet of the family `af`; it and `plain` are constants.
+ * What lies behind the ports is looked at when the packet is known to be for a VIP (check.h).
+ */
 static __always_inline int lb_parse_ip(struct lb_pkt *pkt, const int af, const int plain)
 {
-	__u32 l4_off = 0, l4_len;
 	const void *l4;
 	int verdict;
 
-	verdict =
-	    af == LB_IPV4 ? lb_parse_ipv4(pkt, &l4_off, plain) : lb_parse_ipv6(pkt, &l4_off, plain);
+	verdict = af == LB_IPV4 ? lb_parse_ipv4(pkt, plain) : lb_parse_ipv6(pkt, plain);
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
-
-	l4 = pkt->data + pkt->l3_off + l4_off;
-	l4_len = pkt->ip_len - l4_off;
-	if (lb_likely(pkt->proto == IPPROTO_TCP))
-		verdict = lb_parse_tcp(pkt, l4, l4_len, plain && af == LB_IPV4);
-	else if (lb_likely(pkt->proto == IPPROTO_UDP))
-		verdict = lb_parse_udp(pkt, l4, l4_len, plain);
-	else if (pkt->proto == (af == LB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return lb_stop(LB_REASON_ICMP);
-	else
+	if (lb_unlikely(pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)) {
+		lb_stop_if(pkt->proto == (af == LB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6),
+			   LB_REASON_ICMP);
 		return lb_stop(LB_REASON_NOT_TCP_UDP);
-	if (verdict == LB_NEXT)
-		pkt->ports = *(const __u32 *)l4;
-	return verdict;
+	}
+	if (lb_unlikely(pkt->ip_len < pkt->l4_off + LB_L4_MIN)) {
+		lb_stop_if(pkt->ip_len < pkt->l4_off, LB_REASON_IP_HEADER_LENGTH);
+		return lb_stop(LB_REASON_L4_TRUNCATED);
+	}
+	l4 = pkt->data + pkt->l3_off + pkt->l4_off;
+	lb_stop_if(!plain && l4 + LB_L4_MIN > pkt->data_end, LB_REASON_L4_TRUNCATED);
+	pkt->ports = *(const __u32 *)l4;
+	return LB_NEXT;
 }
 
 #endif

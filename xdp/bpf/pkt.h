@@ -23,9 +23,9 @@ struct lb_pkt {
 	__u32 l3_off; /* of the IP header in the frame: 14, 18 or 22 */
 
 	/* parse: IP */
-	__u32 ip_first; /* first word of the IP header, as it lies there */
-	__u32 ip_len;	/* whole IP packet by its own header; the frame may be longer (padding) */
-	__u8 proto;	/* IPPROTO_TCP or IPPROTO_UDP once parsed */
+	__u32 ip_len; /* whole IP packet by its own header; the frame may be longer (padding) */
+	__u8 proto;   /* IPPROTO_TCP or IPPROTO_UDP once parsed */
+	__u32 l4_off; /* of the TCP or UDP header, from the IP header */
 	struct lb_words src;
 	struct lb_words dst;
 
@@ -41,7 +41,7 @@ struct lb_pkt {
 	/* for the verdict */
 	__u32 vip_id; /* LB_NO_VIP until the service is known */
 	__u32 backend_id;
-	__u32 ifindex; /* where it goes */
+	const struct lb_backend *backend; /* where it goes */
 };
 
 static __always_inline void lb_pkt_reload(struct lb_pkt *pkt)
@@ -57,7 +57,7 @@ static __always_inline void lb_pkt_init(struct lb_pkt *pkt, struct xdp_md *ctx)
 	pkt->frame_len = pkt->data_end - pkt->data;
 	pkt->vip_id = LB_NO_VIP;
 	pkt->backend_id = 0;
-	pkt->ifindex = 0;
+	pkt->backend = NULL;
 }
 
 #endif

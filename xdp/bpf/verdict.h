@@ -79,10 +79,12 @@ static __always_inline void lb_count_reason(const struct lb_pkt *pkt, __u32 reas
 
 static __always_inline int lb_verdict_forward(const struct lb_pkt *pkt)
 {
+	const __u32 ifindex = pkt->backend->ifindex;
+
 	lb_count_forwarded(pkt);
-	if (pkt->ifindex == pkt->ctx->ingress_ifindex)
+	if (ifindex == pkt->ctx->ingress_ifindex)
 		return XDP_TX;
-	return bpf_redirect(pkt->ifindex, 0);
+	return bpf_redirect(ifindex, 0);
 }
 
 static __always_inline int lb_verdict(const struct lb_pkt *pkt, int reason)

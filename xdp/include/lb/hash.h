@@ -88,27 +88,20 @@ static __always_inline __u64 lb_service_place(__u64 hash, __u32 disp)
 static __always_inline __u32 lb_flow_hash(__u64 seed, __u64 src_hi, __u64 src_lo, __u32 src_last,
 					  int v4, __u32 ports, __u64 service_hash)
 {
-	__u64 h;
+	__u64 h = ((v4 ? src_last : src_hi) ^ seed) * LB_HASH_K1 + ports * LB_HASH_K4;
 
-	if (v4)
-		h = (src_last ^ seed) * LB_HASH_K1 + ports * LB_HASH_K4;
-	else
-		h = (src_hi ^ seed) * LB_HASH_K1 + src_lo * LB_HASH_K3 + ports * LB_HASH_K4;
-	h = lb_hash_turn(h + service_hash, LB_HASH_K2);
 	if (!v4)
-		h = lb_hash_turn(h, LB_HASH_K3);
-	return (__u32)(h >> 32);
+		h = lb_hash_turn(h + src_lo, LB_HASH_K3);
+	return (__u32)(lb_hash_turn(h + service_hash, LB_HASH_K2) >> 32);
 }
 
 static __always_inline __u32 lb_flow_hash_source(__u64 seed, __u64 src_hi, __u64 src_lo,
 						 __u32 src_last, int v4)
 {
-	__u64 h;
+	__u64 h = ((v4 ? src_last : src_hi) ^ seed) * LB_HASH_K1;
 
-	if (v4)
-		h = (src_last ^ seed) * LB_HASH_K1;
-	else
-		h = (src_hi ^ seed) * LB_HASH_K1 + src_lo * LB_HASH_K3;
+	if (!v4)
+		h = lb_hash_turn(h + src_lo, LB_HASH_K3);
 	h = lb_hash_turn(h, LB_HASH_K2);
 	return (__u32)(lb_hash_turn(h, LB_HASH_K3) >> 32);
 }
