@@ -27,7 +27,7 @@ static const char usage[] =
     "kernel's forwarding, nftables' dnat, and IPVS where there is one. Needs root; it works in\n"
     "namespaces of its own that end with it, and changes nothing outside of them.\n"
     "\n"
-    "      --flows N      flows, in random order (default 10000)\n"
+    "      --flows N      flows, in random order (default 1000000)\n"
     "      --size BYTES   length of a frame without its FCS, 64 to 1514 (default 64)\n"
     "      --vips N       VIPs that the flows go to (default 100)\n"
     "      --backends N   backends of each pool (default 100)\n"
@@ -296,7 +296,7 @@ out:
 
 static int run(int argc, char **argv)
 {
-	struct arguments a = {.options = {.flows = 10000,
+	struct arguments a = {.options = {.flows = 1000000,
 					  .size = WIRE_FRAME_MIN,
 					  .vips = 100,
 					  .backends = 100,
