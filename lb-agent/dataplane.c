@@ -68,30 +68,39 @@ static struct dp_generation *generation_new(void)
 	return gen;
 }
 
+static int generation_map_table(struct dp_generation *gen, enum balancer_table table,
+				struct err *err)
+{
+	const char *name = balancer_table_name(table);
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+	void *memory;
+
+	if (gen->map_fd[table] < 0)
+		return err_set(err, -EBADMSG, "the live program has no table %s", name);
+	if (bpf_obj_get_info_by_fd(gen->map_fd[table], &info, &len))
+		return err_set(err, -errno, "table %s: %s", name, strerror(errno));
+	if (info.max_entries != 1)
+		return err_set(err, -EBADMSG, "map %s has %u entries; a table is one entry", name,
+			       info.max_entries);
+	memory =
+	    mmap(NULL, info.value_size, PROT_READ | PROT_WRITE, MAP_SHARED, gen->map_fd[table], 0);
+	if (memory == MAP_FAILED)
+		return err_set(err, -errno, "mapping %s: %s", name, strerror(errno));
+	gen->memory[table] = memory;
+	gen->memory_bytes[table] = info.value_size;
+	return 0;
+}
+
 /* Maps the tables and learns the sizes from the maps themselves. */
 static int generation_map(struct dp_generation *gen, struct err *err)
 {
-	for (int i = 0; i < BALANCER_TABLES; i++) {
-		const char *name = balancer_table_name(i);
-		struct bpf_map_info info = {0};
-		uint32_t len = sizeof(info);
+	int r = 0;
 
-		if (gen->map_fd[i] < 0)
-			return err_set(err, -EBADMSG, "the live program has no table %s", name);
-		if (bpf_obj_get_info_by_fd(gen->map_fd[i], &info, &len))
-			return err_set(err, -errno, "table %s: %s", name, strerror(errno));
-		if (info.max_entries != 1)
-			return err_set(err, -EPROTO, "map %s has %u entries; a table is one entry",
-				       name, info.max_entries);
-		gen->memory_bytes[i] = info.value_size;
-		gen->memory[i] = mmap(NULL, gen->memory_bytes[i], PROT_READ | PROT_WRITE,
-				      MAP_SHARED, gen->map_fd[i], 0);
-		if (gen->memory[i] == MAP_FAILED) {
-			gen->memory[i] = NULL;
-			return err_set(err, -errno, "mapping %s: %s", name, strerror(errno));
-		}
-	}
-	return balancer_caps(gen->memory_bytes, &gen->caps, err);
+	for (int i = 0; i < BALANCER_TABLES && !r; i++)
+		if (!gen->memory[i])
+			r = generation_map_table(gen, i, err);
+	return r ? r : balancer_caps(gen->memory_bytes, &gen->caps, err);
 }
 
 static int generation_check(const struct dp_generation *gen, struct err *err)
@@ -144,9 +153,12 @@ static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, st
 		else
 			close(fd);
 	}
-	r = generation_map(gen, err);
+	/* Another version's tables are another set: what it is comes first. */
+	r = generation_map_table(gen, BALANCER_CONTROL, err);
 	if (!r)
 		r = generation_check(gen, err);
+	if (!r)
+		r = generation_map(gen, err);
 out:
 	free(ids);
 	if (r) {

@@ -17,6 +17,7 @@
 
 #include <bpf/bpf.h>
 
+#include "balancer.h"
 #include "dataplane.h"
 #include "svctable.h"
 
@@ -329,6 +330,20 @@ Test(dataplane_pins, refuses_maps_of_another_abi_version_and_says_what_to_do)
 	cr_expect_eq(dataplane_open(pins, &dp, &err), -EPROTO);
 	cr_expect(strstr(err.text, "--teardown"), "%s", err.text);
 	cr_expect_null(dp);
+}
+
+Test(dataplane, refuses_tables_that_no_program_can_address)
+{
+	struct dataplane *dp;
+	struct layout_caps huge = small;
+
+	need_root();
+	dp = open_new(NULL);
+	huge.slots = BALANCER_TABLE_MAX / 2 + 32;
+	cr_expect_eq(dataplane_build(dp, &huge, SEED, &err), -E2BIG);
+	cr_expect(strstr(err.text, "lb_slots would take 512 MiB"), "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	dataplane_close(dp);
 }
 
 Test(dataplane_pins, does_not_believe_a_damaged_directory)
