@@ -84,11 +84,12 @@ json_t *agent_report_vips(struct agent *agent)
 
 		json_array_append_new(
 		    list,
-		    json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
+		    json_pack("{s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
 			      "s:I, s:I}",
 			      "name", vip->name, "address", addr_format(&vip->address, text),
-			      "port", (int)vip->port, "protocol", conf_protocol_name(vip->protocol),
-			      "forward", conf_forward_name(vip->forward), "affinity",
+			      "port", (int)vip->port, "port_last", (int)vip->port_last, "protocol",
+			      conf_protocol_name(vip->protocol), "forward",
+			      conf_forward_name(vip->forward), "affinity",
 			      vip->affinity == CONF_AFFINITY_SOURCE ? "source" : "flow", "pool",
 			      pool->conf->name, "backends", (json_int_t)pool->conf->n_backends,
 			      "backends_usable", (json_int_t)pool->n_usable, "slots",
