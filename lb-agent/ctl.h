@@ -21,7 +21,8 @@
  *                 "vips": 2, "pools": 1, "backends": 3, "backends_usable": 2, "overrides": 0,
  *                 "map_memory_bytes": 123}
  *   vips      -> [{"name", "address", "port", "port_last" (the same where there is one port),
- *                  "protocol", "forward", "affinity", "pool", "backends", "backends_usable",
+ *                  "protocol", "forward", "affinity", "affinity_prefix" (null unless source),
+ *                  "pool", "backends", "backends_usable",
  * "slots", "packets", "bytes", "dropped_packets", "dropped_bytes"}] backends  {"pool"?: name}
  *             -> [{"pool", "address", "weight": 100, "configured_weight": 100,
  *                  "state": "active" | "drain", "configured_state": …, "override": true | false,

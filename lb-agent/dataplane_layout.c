@@ -59,6 +59,7 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 	vip->proto = line->proto;
 	vip->forward = line->forward;
 	vip->flags = line->flags;
+	vip->source_skip = line->source_skip;
 	vip->vip_id = line->vip_id;
 	vip->pool_id = line->pool_id;
 	if (vip->pool_id >= layout->n_pools)

@@ -51,8 +51,9 @@ struct layout_vip {
 	struct lb_addr address;
 	uint16_t port, port_last; /* host byte order; the same where it has one port */
 	uint8_t proto;
-	uint8_t forward; /* enum lb_forward */
-	uint32_t flags;	 /* enum lb_service_flag */
+	uint8_t forward;     /* enum lb_forward */
+	uint32_t flags;	     /* enum lb_service_flag */
+	uint8_t source_skip; /* as in struct lb_service */
 	uint32_t vip_id;
 	uint32_t pool_id; /* index into pools */
 };

@@ -70,7 +70,11 @@ static void describe_vip(const struct conf_vip *conf, struct layout_vip *vip)
 	vip->port_last = conf->port_last;
 	vip->proto = (uint8_t)conf->protocol;
 	vip->forward = conf->forward == CONF_FORWARD_IPIP ? LB_FORWARD_IPIP : LB_FORWARD_L2;
-	vip->flags = conf->affinity == CONF_AFFINITY_SOURCE ? LB_SERVICE_HASH_SOURCE : 0;
+	if (conf->affinity == CONF_AFFINITY_SOURCE) {
+		vip->flags = LB_SERVICE_HASH_SOURCE;
+		if (conf->affinity_prefix)
+			vip->source_skip = addr_bits(&conf->address) - conf->affinity_prefix;
+	}
 	vip->pool_id = (uint32_t)conf->pool;
 }
 

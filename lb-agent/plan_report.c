@@ -65,7 +65,8 @@ static double vip_share(const struct report *report, const struct plan_vip *vip)
 		return 1;
 	before = &report->old->vips[vip->old_index];
 	after = &report->plan->layout->vips[vip->new_index];
-	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE)
+	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE ||
+	    before->source_skip != after->source_skip)
 		return 1;
 	return pool_share(report, before->pool_id, after->pool_id);
 }

@@ -28,6 +28,7 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 	s->first_backend = pool->first_backend;
 	s->pool_id = vip->pool_id;
 	s->flags = vip->flags;
+	s->source_skip = vip->source_skip;
 }
 
 static void write_directory(const struct layout *layout, const struct dataplane_target *t)

@@ -177,6 +177,23 @@ static void note_use(struct checker *c, const struct object *vip, size_t place)
 	use->n_vips++;
 }
 
+static void check_affinity(struct checker *c, const struct object *vip)
+{
+	const struct value *affinity = &vip->v[VIP_AFFINITY], *address = &vip->v[VIP_ADDRESS];
+	const struct value *prefix = &vip->v[VIP_AFFINITY_PREFIX];
+
+	if (prefix->state != VALUE_SET || !value_good(affinity))
+		return;
+	if (affinity->number != CONF_AFFINITY_SOURCE)
+		diag_add(c->diag, DIAG_ERROR, prefix->loc,
+			 "add 'affinity: source', or leave it out",
+			 "'affinity_prefix' is for 'affinity: source' alone");
+	else if (value_good(address) && prefix->number > addr_bits(&address->address))
+		diag_add(c->diag, DIAG_ERROR, prefix->loc, "the range is 1 to 32",
+			 "'affinity_prefix' is out of range for an IPv4 VIP: %" PRIu64,
+			 prefix->number);
+}
+
 static int check_vips(struct checker *c)
 {
 	for (size_t i = 0; i < n_vips(c); i++) {
@@ -191,6 +208,7 @@ static int check_vips(struct checker *c)
 		err = check_vip_unique(c, item->object, i);
 		if (err)
 			return err;
+		check_affinity(c, item->object);
 		note_use(c, item->object, i);
 	}
 	return 0;

@@ -102,7 +102,8 @@ struct conf_vip {
 	uint16_t port, port_last;
 	enum conf_forward forward;
 	enum conf_affinity affinity;
-	size_t pool; /* index into lb_config.pools */
+	uint8_t affinity_prefix; /* AFFINITY_SOURCE: bits of the source that count; 0: all */
+	size_t pool;		 /* index into lb_config.pools */
 	struct diag_loc loc;
 };
 

@@ -334,6 +334,18 @@ static const struct schema_field vip_fields[] = {
 		      .words = affinities,
 		      .standard = "flow",
 		      .help = "What stays together on one backend."},
+    [VIP_AFFINITY_PREFIX] =
+	{.name = "affinity_prefix",
+	 .type = SCHEMA_NUMBER,
+	 .min = 1,
+	 .max = 128,
+	 .standard_help = "the whole address: 32 or 128",
+	 .help = "With affinity: source, the number of leading bits of the client's "
+		 "address that count, at most 32 where the VIP is IPv4: clients of "
+		 "one prefix go to one backend, as 24 for the addresses of one "
+		 "carrier's gateway or 64 for a host that changes its IPv6 "
+		 "address. VIPs of one pool keep a client on one backend together "
+		 "where their prefixes are the same."},
     LATER("routes"),
     LATER("allow"),
     LATER("fragments"),

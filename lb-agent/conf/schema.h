@@ -132,6 +132,7 @@ enum schema_vip {
 	VIP_FORWARD,
 	VIP_POOL,
 	VIP_AFFINITY,
+	VIP_AFFINITY_PREFIX,
 	VIP_VALUES,
 };
 

@@ -201,6 +201,18 @@ Test(plan, a_vip_is_known_by_address_port_and_protocol)
 	change_close(&c);
 }
 
+Test(plan, another_affinity_prefix_is_a_change_of_the_vip)
+{
+	struct change c = change_open();
+
+	c.after->vips[2].affinity = CONF_AFFINITY_SOURCE;
+	c.after->vips[2].affinity_prefix = 24;
+	change_plan(&c);
+	cr_expect_str_eq(c.plan->vips[2].detail, "affinity flow → source/24");
+	cr_expect_eq(c.plan->layout->vips[2].source_skip, 8);
+	change_close(&c);
+}
+
 Test(plan, says_what_changes_in_a_vip)
 {
 	struct change c = change_open();

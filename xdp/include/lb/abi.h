@@ -57,7 +57,9 @@ struct lb_service {
 	__u8 flags;	     /* enum lb_service_flag */
 	__u16 port_last;     /* the last of several; 0: there is one */
 	__u32 pool_id;	     /* index into lb_pools, for the agent's adoption */
-	__u32 reserved2[4];  /* zero */
+	__u8 source_skip;    /* HASH_SOURCE: bits at the address's end that are not hashed */
+	__u8 reserved[3];    /* zero */
+	__u32 reserved2[3];  /* zero */
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
 
