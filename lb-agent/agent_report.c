@@ -65,6 +65,13 @@ json_t *agent_report_status(struct agent *agent)
 	return status;
 }
 
+static json_t *affinity_prefix_json(const struct conf_vip *vip)
+{
+	if (vip->affinity != CONF_AFFINITY_SOURCE)
+		return json_null();
+	return json_integer(vip->affinity_prefix ? vip->affinity_prefix : addr_bits(&vip->address));
+}
+
 json_t *agent_report_vips(struct agent *agent)
 {
 	uint32_t cap = agent->layout->caps.vips;
@@ -84,19 +91,21 @@ json_t *agent_report_vips(struct agent *agent)
 
 		json_array_append_new(
 		    list,
-		    json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, "
-			      "s:I, s:I}",
-			      "name", vip->name, "address", addr_format(&vip->address, text),
-			      "port", (int)vip->port, "protocol", conf_protocol_name(vip->protocol),
-			      "forward", conf_forward_name(vip->forward), "affinity",
-			      vip->affinity == CONF_AFFINITY_SOURCE ? "source" : "flow", "pool",
-			      pool->conf->name, "backends", (json_int_t)pool->conf->n_backends,
-			      "backends_usable", (json_int_t)pool->n_usable, "slots",
-			      (json_int_t)agent->layout->pools[vip->pool].slot_count, "packets",
-			      (json_int_t)t->forwarded.packets, "bytes",
-			      (json_int_t)t->forwarded.bytes, "dropped_packets",
-			      (json_int_t)t->dropped.packets, "dropped_bytes",
-			      (json_int_t)t->dropped.bytes));
+		    json_pack(
+			"{s:s, s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, "
+			"s:I, s:I}",
+			"name", vip->name, "address", addr_format(&vip->address, text), "port",
+			(int)vip->port, "port_last", (int)vip->port_last, "protocol",
+			conf_protocol_name(vip->protocol), "forward",
+			conf_forward_name(vip->forward), "affinity",
+			vip->affinity == CONF_AFFINITY_SOURCE ? "source" : "flow",
+			"affinity_prefix", affinity_prefix_json(vip), "pool", pool->conf->name,
+			"backends", (json_int_t)pool->conf->n_backends, "backends_usable",
+			(json_int_t)pool->n_usable, "slots",
+			(json_int_t)agent->layout->pools[vip->pool].slot_count, "packets",
+			(json_int_t)t->forwarded.packets, "bytes", (json_int_t)t->forwarded.bytes,
+			"dropped_packets", (json_int_t)t->dropped.packets, "dropped_bytes",
+			(json_int_t)t->dropped.bytes));
 	}
 	free(totals);
 	return list;

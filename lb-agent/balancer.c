@@ -16,15 +16,18 @@
 #include "balancer.skel.h"
 #include "lb/abi.h"
 
-#define SECTION "sluice_xdp" /* of the programs whose maps are tables */
+/* Bytes of a table that the configuration has no use for: less than any entry. */
+#define UNUSED_TABLE 8u
+
+#define SECTION	     "sluice_xdp" /* of the programs whose maps are tables */
 
 static const char *const names[BALANCER_TABLES] = {
-    [BALANCER_CONTROL] = "lb_control",	     [BALANCER_DISP] = "lb_disp",
-    [BALANCER_SERVICES] = "lb_services",     [BALANCER_SLOTS] = "lb_slots",
-    [BALANCER_SLOT_BASE] = "lb_slot_base",   [BALANCER_BACKENDS] = "lb_backends",
-    [BALANCER_POOLS] = "lb_pools",	     [BALANCER_VIP_BASE] = "lb_vip_base",
-    [BALANCER_BE_BASE] = "lb_be_base",	     [BALANCER_COUNTERS] = "lb_counters",
-    [BALANCER_REASON_CTR] = "lb_reason_ctr",
+    [BALANCER_CONTROL] = "lb_control",	 [BALANCER_DISP] = "lb_disp",
+    [BALANCER_SERVICES] = "lb_services", [BALANCER_RANGES] = "lb_ranges",
+    [BALANCER_SLOTS] = "lb_slots",	 [BALANCER_SLOT_BASE] = "lb_slot_base",
+    [BALANCER_BACKENDS] = "lb_backends", [BALANCER_POOLS] = "lb_pools",
+    [BALANCER_VIP_BASE] = "lb_vip_base", [BALANCER_BE_BASE] = "lb_be_base",
+    [BALANCER_COUNTERS] = "lb_counters", [BALANCER_REASON_CTR] = "lb_reason_ctr",
 };
 
 /* Whole cache lines. */
@@ -82,6 +85,8 @@ size_t balancer_table_bytes(enum balancer_table table, const struct layout_caps 
 		return 2 * sizeof(uint32_t) * caps->buckets;
 	case BALANCER_SERVICES:
 		return 2 * sizeof(struct lb_service) * caps->service_lines;
+	case BALANCER_RANGES:
+		return caps->ranges ? 2 * sizeof(struct lb_service) * caps->ranges : UNUSED_TABLE;
 	case BALANCER_SLOTS:
 	case BALANCER_SLOT_BASE:
 		return sizeof(uint16_t) * slots;
@@ -111,6 +116,7 @@ int balancer_caps(const size_t bytes[BALANCER_TABLES], struct layout_caps *ret_c
 	    .vips = (uint32_t)(bytes[BALANCER_VIP_BASE] / sizeof(struct lb_vip_counter)),
 	    .pools = (uint32_t)(bytes[BALANCER_POOLS] / sizeof(struct lb_pool_record) / 2),
 	    .service_lines = (uint32_t)(bytes[BALANCER_SERVICES] / sizeof(struct lb_service) / 2),
+	    .ranges = (uint32_t)(bytes[BALANCER_RANGES] / sizeof(struct lb_service) / 2),
 	    .buckets = (uint32_t)(bytes[BALANCER_DISP] / sizeof(uint32_t) / 2),
 	};
 	for (int i = 0; i < BALANCER_TABLES; i++) {
@@ -263,6 +269,7 @@ static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpu
 	    .bucket_shift = 64 - (unsigned int)__builtin_ctz(caps->buckets),
 	    .service_half = caps->service_lines,
 	    .service_shift = 64 - (unsigned int)__builtin_ctz(caps->service_lines),
+	    .ranges = caps->ranges,
 	    .slots = at_least_one(caps->slots),
 	    .backends = at_least_one(caps->backends),
 	    .vips = at_least_one(caps->vips),

@@ -20,10 +20,10 @@
  *                                 "mode": "native", "dispatcher": false, "error": null}],
  *                 "vips": 2, "pools": 1, "backends": 3, "backends_usable": 2, "overrides": 0,
  *                 "map_memory_bytes": 123}
- *   vips      -> [{"name", "address", "port", "protocol", "forward", "affinity", "pool",
- *                  "backends", "backends_usable", "slots", "packets", "bytes",
- *                  "dropped_packets", "dropped_bytes"}]
- *   backends  {"pool"?: name}
+ *   vips      -> [{"name", "address", "port", "port_last" (the same where there is one port),
+ *                  "protocol", "forward", "affinity", "affinity_prefix" (null unless source),
+ *                  "pool", "backends", "backends_usable",
+ * "slots", "packets", "bytes", "dropped_packets", "dropped_bytes"}] backends  {"pool"?: name}
  *             -> [{"pool", "address", "weight": 100, "configured_weight": 100,
  *                  "state": "active" | "drain", "configured_state": …, "override": true | false,
  *                  "usable": true, "why": "in use" | "draining" | "weight 0" | "health check: …" |
@@ -44,7 +44,7 @@
  * plan:
  *   {"rebuild": false, "rebuild_reason": null, "n_changes": 2,
  *    "vips": [{"change": "keep" | "add" | "remove" | "change", "name", "address", "port",
- *              "protocol", "detail": text | null, "moved_share": 0.0 .. 1.0}],
+ *              "port_last", "protocol", "detail": text | null, "moved_share": 0.0 .. 1.0}],
  *    "pools": [{"change", "name", "detail": text | null, "moved_share",
  *               "backends": [{"change", "address", "detail"}]}],
  *    "node": text | null}

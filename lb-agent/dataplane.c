@@ -435,6 +435,8 @@ void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
 	    .backends = gen->memory[BALANCER_BACKENDS],
 	    .services = (struct lb_service *)gen->memory[BALANCER_SERVICES] +
 			(size_t)half * gen->caps.service_lines,
+	    .ranges =
+		(struct lb_service *)gen->memory[BALANCER_RANGES] + (size_t)half * gen->caps.ranges,
 	    .disp = (uint32_t *)gen->memory[BALANCER_DISP] + (size_t)half * gen->caps.buckets,
 	    .pools = (struct lb_pool_record *)gen->memory[BALANCER_POOLS] +
 		     (size_t)half * gen->caps.pools,

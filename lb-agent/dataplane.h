@@ -67,6 +67,7 @@ struct dataplane_target {
 	struct lb_backend *backends;  /* write with dataplane_write_backend() */
 	struct lb_service *services;  /* the half that is not live */
 	uint32_t *disp;		      /* the same */
+	struct lb_service *ranges;    /* the same; caps.ranges lines */
 	struct lb_pool_record *pools; /* the same */
 	struct layout_caps caps;
 };

@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,9 +55,11 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 {
 	memcpy(vip->address.b, line->addr, sizeof(vip->address.b));
 	vip->port = ntohs(line->port_be);
+	vip->port_last = line->port_last ? line->port_last : vip->port;
 	vip->proto = line->proto;
 	vip->forward = line->forward;
 	vip->flags = line->flags;
+	vip->source_skip = line->source_skip;
 	vip->vip_id = line->vip_id;
 	vip->pool_id = line->pool_id;
 	if (vip->pool_id >= layout->n_pools)
@@ -67,16 +70,43 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 	return 0;
 }
 
+/* A line that only leads to ranges is no VIP, and one that goes on where the VIP's former line
+ * stopped is no other. */
+static bool is_first_line(const struct lb_service *line, const bool *seen, uint32_t vips)
+{
+	if (!line->proto || line->proto & LB_SERVICE_RANGES)
+		return false;
+	return !line->port_last || line->vip_id >= vips || !seen[line->vip_id];
+}
+
+static int read_vips(const struct lb_service *lines, uint32_t n_lines, struct layout *layout,
+		     struct err *err)
+{
+	bool *seen = calloc(layout->caps.vips, sizeof(*seen));
+	int r = seen ? 0 : err_set(err, -ENOMEM, "out of memory");
+
+	for (uint32_t i = 0; i < n_lines && !r; i++) {
+		if (!is_first_line(&lines[i], seen, layout->caps.vips))
+			continue;
+		if (layout->n_vips == layout->caps.vips)
+			r = err_set(err, -EBADMSG, "more VIPs than ids");
+		else
+			r = read_vip(&lines[i], layout, &layout->vips[layout->n_vips], err);
+		if (!r)
+			seen[layout->vips[layout->n_vips++].vip_id] = true;
+	}
+	free(seen);
+	return r;
+}
+
 static int read_all(const struct dp_generation *gen, struct layout *layout, struct err *err)
 {
 	uint32_t half = dp_control(gen)->active_mask & 1;
 	const struct lb_pool_record *records = gen->memory[BALANCER_POOLS];
-	const struct lb_service *services = gen->memory[BALANCER_SERVICES];
 	size_t n = 0;
 	int r = 0;
 
 	records += (size_t)half * gen->caps.pools;
-	services += (size_t)half * gen->caps.service_lines;
 	while (n < gen->caps.pools && records[n].name[0])
 		n++;
 	layout->pools = calloc(n ? n : 1, sizeof(*layout->pools));
@@ -90,15 +120,15 @@ static int read_all(const struct dp_generation *gen, struct layout *layout, stru
 	layout->vips = r ? NULL : calloc(gen->caps.vips, sizeof(*layout->vips));
 	if (!r && !layout->vips)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (uint32_t i = 0; i < gen->caps.service_lines && !r; i++) {
-		if (!services[i].proto)
-			continue;
-		if (layout->n_vips == gen->caps.vips)
-			return err_set(err, -EBADMSG, "more VIPs than ids");
-		r = read_vip(&services[i], layout, &layout->vips[layout->n_vips], err);
-		if (!r)
-			layout->n_vips++;
-	}
+	if (!r)
+		r = read_vips(gen->memory[BALANCER_SERVICES] + (size_t)half *
+								   gen->caps.service_lines *
+								   sizeof(struct lb_service),
+			      gen->caps.service_lines, layout, err);
+	if (!r)
+		r = read_vips(gen->memory[BALANCER_RANGES] +
+				  (size_t)half * gen->caps.ranges * sizeof(struct lb_service),
+			      gen->caps.ranges, layout, err);
 	return r;
 }
 

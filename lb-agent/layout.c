@@ -47,12 +47,13 @@ const struct layout_pool *layout_find_pool(const struct layout *layout, const ch
 }
 
 const struct layout_vip *layout_find_vip(const struct layout *layout, const struct lb_addr *address,
-					 uint16_t port, uint8_t proto)
+					 uint16_t port, uint16_t port_last, uint8_t proto)
 {
 	for (size_t i = 0; i < layout->n_vips; i++) {
 		const struct layout_vip *vip = &layout->vips[i];
 
-		if (vip->port == port && vip->proto == proto && addr_equal(&vip->address, address))
+		if (vip->port == port && vip->port_last == port_last && vip->proto == proto &&
+		    addr_equal(&vip->address, address))
 			return vip;
 	}
 	return NULL;

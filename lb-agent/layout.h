@@ -24,6 +24,7 @@ struct layout_caps {
 	uint32_t pools;		/* one half of lb_pools */
 	uint32_t service_lines; /* one half of lb_services, a power of two */
 	uint32_t buckets;	/* one half of lb_disp, a power of two */
+	uint32_t ranges;	/* one half of lb_ranges; 0: no VIP has more than one port */
 };
 
 enum layout_id_state {
@@ -48,10 +49,11 @@ struct layout_pool {
 
 struct layout_vip {
 	struct lb_addr address;
-	uint16_t port; /* host byte order */
+	uint16_t port, port_last; /* host byte order; the same where it has one port */
 	uint8_t proto;
-	uint8_t forward; /* enum lb_forward */
-	uint32_t flags;	 /* enum lb_service_flag */
+	uint8_t forward;     /* enum lb_forward */
+	uint32_t flags;	     /* enum lb_service_flag */
+	uint8_t source_skip; /* as in struct lb_service */
 	uint32_t vip_id;
 	uint32_t pool_id; /* index into pools */
 };
@@ -74,8 +76,9 @@ void layout_free(struct layout *layout);
 
 /* The find functions look at one entry after the other; plan_make() has its own index. */
 const struct layout_pool *layout_find_pool(const struct layout *layout, const char *name);
+/* The VIP with exactly these ports. */
 const struct layout_vip *layout_find_vip(const struct layout *layout, const struct lb_addr *address,
-					 uint16_t port, uint8_t proto);
+					 uint16_t port, uint16_t port_last, uint8_t proto);
 /* Local id of a used backend, or -1. */
 int layout_find_backend(const struct layout_pool *pool, const struct lb_addr *address);
 /* The used backends of a pool in address order, malloc'd, for many look-ups; NULL when memory ran

@@ -244,20 +244,28 @@ static const char *forward_name(uint8_t forward)
 	return forward == LB_FORWARD_IPIP ? "ipip" : "l2";
 }
 
-static const char *affinity_name(uint32_t flags)
+/* "flow", "source", "source/24". */
+static const char *affinity_text(const struct layout_vip *vip, char buf[16])
 {
-	return flags & LB_SERVICE_HASH_SOURCE ? "source" : "flow";
+	if (!(vip->flags & LB_SERVICE_HASH_SOURCE))
+		return "flow";
+	if (!vip->source_skip)
+		return "source";
+	snprintf(buf, 16, "source/%u", addr_bits(&vip->address) - vip->source_skip);
+	return buf;
 }
 
 static void diff_vip(const struct plan_work *work, size_t i, struct plan_vip *vip)
 {
 	const struct layout_vip *new = &work->plan->layout->vips[i], *old;
 	const char *new_pool = work->plan->layout->pools[new->pool_id].name, *old_pool = "?";
+	char from[16], to[16];
 
 	*vip = (struct plan_vip){
 	    .kind = PLAN_ADD,
 	    .address = new->address,
 	    .port = new->port,
+	    .port_last = new->port_last,
 	    .proto = new->proto,
 	    .old_index = work->vip_old[i],
 	    .new_index = i,
@@ -270,9 +278,9 @@ static void diff_vip(const struct plan_work *work, size_t i, struct plan_vip *vi
 	if (old->forward != new->forward)
 		append(vip->detail, sizeof(vip->detail), "forward %s → %s",
 		       forward_name(old->forward), forward_name(new->forward));
-	if (old->flags != new->flags)
+	if (old->flags != new->flags || old->source_skip != new->source_skip)
 		append(vip->detail, sizeof(vip->detail), "affinity %s → %s",
-		       affinity_name(old->flags), affinity_name(new->flags));
+		       affinity_text(old, from), affinity_text(new, to));
 	/* Last, since two long names may not fit whole. */
 	if (strcmp(old_pool, new_pool) != 0)
 		append(vip->detail, sizeof(vip->detail), "pool %s → %s", old_pool, new_pool);
@@ -294,6 +302,7 @@ static int diff_vips(struct plan_work *work)
 			    .kind = PLAN_REMOVE,
 			    .address = work->old->vips[i].address,
 			    .port = work->old->vips[i].port,
+			    .port_last = work->old->vips[i].port_last,
 			    .proto = work->old->vips[i].proto,
 			    .old_index = i,
 			    .new_index = PLAN_NONE,

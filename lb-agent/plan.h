@@ -25,7 +25,7 @@ const char *plan_kind_name(enum plan_kind kind); /* "keep" "add" "remove" "chang
 struct plan_vip {
 	enum plan_kind kind;
 	struct lb_addr address;
-	uint16_t port;
+	uint16_t port, port_last;
 	uint8_t proto;
 	size_t old_index; /* into the old layout's vips; SIZE_MAX for PLAN_ADD */
 	size_t new_index; /* into the new layout's (and the config's) vips; SIZE_MAX for REMOVE */
@@ -90,7 +90,7 @@ struct plan {
  * apply). `old_config` may be NULL (an adopting agent does not know it): then weights and settings
  * count as unchanged, and pools and VIPs are compared by layout alone.
  *
- * Ids are kept where their object is: a VIP is known by (address, port, protocol), a pool by name,
+ * Ids are kept where their object is: a VIP is known by (address, ports, protocol), a pool by name,
  * a backend by (pool, address). Ids given up go into quarantine in the new layout. `old` is not
  * changed. Without enough room in old's sizes, or when the seed differs, `rebuild` is set and the
  * new layout has its own sizes (what is needed and a quarter more) and compact ids.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/portrange.h"
 #include "svctable.h"
 
 #define RUN_TOTAL_MAX	   (1ull << 31)
@@ -66,9 +67,14 @@ static void describe_vip(const struct conf_vip *conf, struct layout_vip *vip)
 {
 	vip->address = conf->address;
 	vip->port = conf->port;
+	vip->port_last = conf->port_last;
 	vip->proto = (uint8_t)conf->protocol;
 	vip->forward = conf->forward == CONF_FORWARD_IPIP ? LB_FORWARD_IPIP : LB_FORWARD_L2;
-	vip->flags = conf->affinity == CONF_AFFINITY_SOURCE ? LB_SERVICE_HASH_SOURCE : 0;
+	if (conf->affinity == CONF_AFFINITY_SOURCE) {
+		vip->flags = LB_SERVICE_HASH_SOURCE;
+		if (conf->affinity_prefix)
+			vip->source_skip = addr_bits(&conf->address) - conf->affinity_prefix;
+	}
 	vip->pool_id = (uint32_t)conf->pool;
 }
 
@@ -286,6 +292,18 @@ static int take_over_extents(struct layout *layout, const struct layout *old)
 	return layout->slot_runs && layout->backend_runs && layout->vip_ids ? 0 : -ENOMEM;
 }
 
+/* Lines of lb_ranges that the VIPs of several ports can take: see portrange_flatten(), and one for
+ * each of which nothing is left. */
+static uint32_t range_lines(const struct lb_config *config)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < config->n_vips; i++)
+		if (config->vips[i].port != config->vips[i].port_last)
+			n += PORTRANGE_PARTS(1);
+	return n;
+}
+
 /* -ENOSPC and a reason: there is no room. */
 static int alloc_in_place(struct plan_work *work, uint32_t *local, const char **ret_reason)
 {
@@ -299,6 +317,10 @@ static int alloc_in_place(struct plan_work *work, uint32_t *local, const char **
 	*ret_reason = "no room for the VIPs";
 	if (svctable_lines(config->n_vips) > caps->service_lines ||
 	    svctable_buckets(config->n_vips) > caps->buckets)
+		return -ENOSPC;
+
+	*ret_reason = "no room for the port ranges";
+	if (range_lines(config) > caps->ranges)
 		return -ENOSPC;
 
 	work->plan->layout = layout_for(work, caps);
@@ -337,6 +359,7 @@ static int new_caps(const struct plan_work *work, struct layout_caps *ret_caps)
 	    .pools = (uint32_t)round_up(with_a_quarter(config->n_pools), ID_CAP_STEP),
 	    .service_lines = svctable_lines(vips),
 	    .buckets = svctable_buckets(vips),
+	    .ranges = (uint32_t)round_up(with_a_quarter(range_lines(config)), ID_CAP_STEP),
 	};
 	/* An empty config still makes maps, which cannot have no entry. */
 	if (!ret_caps->slots)

@@ -55,7 +55,11 @@ static int cmp_vip_key(const void *a, const void *b)
 
 	if (order)
 		return order;
-	return x->port != y->port ? x->port - y->port : x->proto - y->proto;
+	if (x->port != y->port)
+		return x->port - y->port;
+	if (x->port_last != y->port_last)
+		return x->port_last - y->port_last;
+	return x->proto - y->proto;
 }
 
 static int match_pools(struct plan_work *work)
@@ -103,8 +107,10 @@ static int match_vips(struct plan_work *work)
 	sort_if_needed(sorted, old->n_vips, cmp_vip_key);
 	for (size_t i = 0; i < work->config->n_vips; i++) {
 		const struct conf_vip *conf = &work->config->vips[i];
-		const struct layout_vip key = {
-		    .address = conf->address, .port = conf->port, .proto = (uint8_t)conf->protocol};
+		const struct layout_vip key = {.address = conf->address,
+					       .port = conf->port,
+					       .port_last = conf->port_last,
+					       .proto = (uint8_t)conf->protocol};
 		size_t found = find_sorted(sorted, old->n_vips, &key, cmp_vip_key, &hint);
 
 		work->vip_old[i] = PLAN_NONE;

@@ -65,7 +65,8 @@ static double vip_share(const struct report *report, const struct plan_vip *vip)
 		return 1;
 	before = &report->old->vips[vip->old_index];
 	after = &report->plan->layout->vips[vip->new_index];
-	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE)
+	if ((before->flags ^ after->flags) & LB_SERVICE_HASH_SOURCE ||
+	    before->source_skip != after->source_skip)
 		return 1;
 	return pool_share(report, before->pool_id, after->pool_id);
 }
@@ -101,8 +102,8 @@ static const char *old_vip_name(const struct report *report, const struct plan_v
 	for (size_t i = 0; i < n; i++) {
 		const struct conf_vip *v = &config->vips[(vip->old_index + i) % n];
 
-		if (v->port == vip->port && (uint8_t)v->protocol == vip->proto &&
-		    addr_equal(&v->address, &vip->address))
+		if (v->port == vip->port && v->port_last == vip->port_last &&
+		    (uint8_t)v->protocol == vip->proto && addr_equal(&v->address, &vip->address))
 			return v->name;
 	}
 	return NULL;
@@ -114,9 +115,10 @@ static json_t *report_vip(const struct report *report, const struct plan_vip *vi
 						    : report->config->vips[vip->new_index].name;
 	char address[LB_ADDR_TEXT_MAX];
 
-	return json_pack("{s:s, s:s?, s:s, s:i, s:s, s:o, s:f}", "change",
+	return json_pack("{s:s, s:s?, s:s, s:i, s:i, s:s, s:o, s:f}", "change",
 			 plan_kind_name(vip->kind), "name", name, "address",
-			 addr_format(&vip->address, address), "port", (int)vip->port, "protocol",
+			 addr_format(&vip->address, address), "port", (int)vip->port, "port_last",
+			 (int)vip->port_last, "protocol",
 			 conf_protocol_name((enum conf_protocol)vip->proto), "detail",
 			 text_or_null(vip->detail), "moved_share", vip_share(report, vip));
 }

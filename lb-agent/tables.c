@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ranges.h"
 #include "svctable.h"
 
 static void fill_service(const struct layout *layout, const struct layout_vip *vip,
@@ -18,6 +19,7 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 
 	memcpy(s->addr, vip->address.b, sizeof(s->addr));
 	s->port_be = htons(vip->port);
+	s->port_last = vip->port_last != vip->port ? vip->port_last : 0;
 	s->proto = vip->proto;
 	s->forward = vip->forward;
 	s->vip_id = vip->vip_id;
@@ -26,6 +28,7 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 	s->first_backend = pool->first_backend;
 	s->pool_id = vip->pool_id;
 	s->flags = vip->flags;
+	s->source_skip = vip->source_skip;
 }
 
 static void write_directory(const struct layout *layout, const struct dataplane_target *t)
@@ -46,14 +49,17 @@ int tables_write(const struct layout *layout, const struct dataplane_target *tar
 		 struct err *err)
 {
 	struct lb_service *services = calloc(layout->n_vips + 1, sizeof(*services));
+	size_t n = layout->n_vips;
 	int r;
 
 	if (!services)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < layout->n_vips; i++)
 		fill_service(layout, &layout->vips[i], &services[i]);
-	r = svctable_build(services, layout->n_vips, target->services, target->caps.service_lines,
-			   target->disp, target->caps.buckets);
+	r = ranges_build(services, &n, target->ranges, target->caps.ranges);
+	if (!r)
+		r = svctable_build(services, n, target->services, target->caps.service_lines,
+				   target->disp, target->caps.buckets);
 	free(services);
 	if (r)
 		return err_set(err, r, "the service table cannot be built: %s", strerror(-r));

@@ -96,6 +96,11 @@ const char *addr_format_endpoint(const struct lb_addr *addr, uint16_t port,
 	return buf;
 }
 
+uint8_t addr_bits(const struct lb_addr *addr)
+{
+	return addr_is_v4(addr) ? 32 : 128;
+}
+
 bool addr_is_v4(const struct lb_addr *addr)
 {
 	return memcmp(addr->b, mapped_prefix, sizeof(mapped_prefix)) == 0;

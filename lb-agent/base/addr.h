@@ -34,6 +34,8 @@ const char *addr_format(const struct lb_addr *addr, char buf[LB_ADDR_TEXT_MAX]);
 const char *addr_format_endpoint(const struct lb_addr *addr, uint16_t port,
 				 char buf[LB_ENDPOINT_TEXT_MAX]);
 
+/* 32 or 128. */
+uint8_t addr_bits(const struct lb_addr *addr);
 bool addr_is_v4(const struct lb_addr *addr);
 /* AF_INET or AF_INET6. */
 int addr_family(const struct lb_addr *addr);

@@ -36,6 +36,9 @@ struct value {
 			uint16_t min, max;
 		} status;
 		struct {
+			uint16_t first, last;
+		} ports; /* PORTS */
+		struct {
 			struct value *items; /* LIST; NAMED: objects, which have at least a name
 					      * where the state is VALUE_BAD */
 			size_t n;

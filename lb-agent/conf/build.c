@@ -177,9 +177,13 @@ static void build_vips(struct build *b, const struct value *vips)
 		    .name = copy_text(b, v[VIP_NAME].text),
 		    .address = v[VIP_ADDRESS].address,
 		    .protocol = (enum conf_protocol)v[VIP_PROTOCOL].number,
-		    .port = (uint16_t)v[VIP_PORT].number,
+		    .port = v[VIP_PORT].ports.first,
+		    .port_last = v[VIP_PORT].ports.last,
 		    .forward = (enum conf_forward)v[VIP_FORWARD].number,
 		    .affinity = (enum conf_affinity)v[VIP_AFFINITY].number,
+		    .affinity_prefix = value_good(&v[VIP_AFFINITY_PREFIX])
+					   ? (uint8_t)v[VIP_AFFINITY_PREFIX].number
+					   : 0,
 		    .pool = b->pool_place[b->checked->vip_pool[i]],
 		    .loc = v[VIP_NAME].loc,
 		};

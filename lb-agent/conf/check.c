@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "conf/check_ports.h"
 #include "conf/index.h"
 #include "conf/scalar.h"
 
@@ -90,15 +91,15 @@ static int check_interfaces(struct checker *c, const struct value *node)
 
 struct service_key {
 	struct lb_addr address;
-	uint16_t port;
-	uint16_t protocol;
+	uint16_t port, port_last;
+	uint32_t protocol;
 };
 
 static int check_vip_unique(struct checker *c, const struct object *vip, size_t place)
 {
 	const struct value *name = &vip->v[VIP_NAME], *address = &vip->v[VIP_ADDRESS];
 	const struct value *protocol = &vip->v[VIP_PROTOCOL], *port = &vip->v[VIP_PORT];
-	char endpoint[LB_ENDPOINT_TEXT_MAX];
+	char endpoint[CHECK_PORTS_TEXT_MAX];
 	struct service_key *key;
 	int err = 0;
 
@@ -113,9 +114,9 @@ static int check_vip_unique(struct checker *c, const struct object *vip, size_t 
 	key = arena_alloc(c->arena, sizeof(*key));
 	if (!key)
 		return -ENOMEM;
-	*key = (struct service_key){address->address, (uint16_t)port->number,
-				    (uint16_t)protocol->number};
-	addr_format_endpoint(&key->address, key->port, endpoint);
+	*key = (struct service_key){address->address, port->ports.first, port->ports.last,
+				    (uint32_t)protocol->number};
+	check_ports_endpoint(&key->address, key->port, key->port_last, endpoint);
 	err = add_unique(c, c->services, key, sizeof(*key), address->loc,
 			 "a second VIP with address, protocol and port %s %s",
 			 conf_protocol_name((enum conf_protocol)protocol->number), endpoint);
@@ -163,13 +164,34 @@ static void note_use(struct checker *c, const struct object *vip, size_t place)
 	if (!value_good(port) || !value_good(protocol)) {
 		use->unsure = true;
 	} else {
+		if (port->ports.first != port->ports.last)
+			use->any_range = true;
 		if (use->n_vips == 0)
-			use->port = (uint16_t)port->number;
-		else if (use->port != port->number)
+			use->port = port->ports.first;
+		else if (use->port != port->ports.first)
+			use->port = 0;
+		if (use->any_range)
 			use->port = 0;
 		use->any_tcp |= protocol->number == CONF_TCP;
 	}
 	use->n_vips++;
+}
+
+static void check_affinity(struct checker *c, const struct object *vip)
+{
+	const struct value *affinity = &vip->v[VIP_AFFINITY], *address = &vip->v[VIP_ADDRESS];
+	const struct value *prefix = &vip->v[VIP_AFFINITY_PREFIX];
+
+	if (prefix->state != VALUE_SET || !value_good(affinity))
+		return;
+	if (affinity->number != CONF_AFFINITY_SOURCE)
+		diag_add(c->diag, DIAG_ERROR, prefix->loc,
+			 "add 'affinity: source', or leave it out",
+			 "'affinity_prefix' is for 'affinity: source' alone");
+	else if (value_good(address) && prefix->number > addr_bits(&address->address))
+		diag_add(c->diag, DIAG_ERROR, prefix->loc, "the range is 1 to 32",
+			 "'affinity_prefix' is out of range for an IPv4 VIP: %" PRIu64,
+			 prefix->number);
 }
 
 static int check_vips(struct checker *c)
@@ -186,6 +208,7 @@ static int check_vips(struct checker *c)
 		err = check_vip_unique(c, item->object, i);
 		if (err)
 			return err;
+		check_affinity(c, item->object);
 		note_use(c, item->object, i);
 	}
 	return 0;
@@ -297,7 +320,9 @@ static void check_probe_port(struct checker *c, const struct object *pool, size_
 
 	if (port->state != VALUE_UNSET || use->unsure || use->n_vips == 0)
 		return;
-	if (use->port == 0)
+	if (use->any_range)
+		why = "a VIP of it has more than one port";
+	else if (use->port == 0)
 		why = "its VIPs have different ports";
 	else if (!use->any_tcp)
 		why = "its VIPs are UDP only";
@@ -407,6 +432,8 @@ int check_rules(struct arena *arena, const struct object *root, struct diag *dia
 		err = index_pools(&c);
 	if (!err)
 		err = check_vips(&c);
+	if (!err)
+		err = check_ports(arena, c.vips, diag);
 	if (!err)
 		err = check_pools(&c);
 out:

@@ -17,8 +17,9 @@ struct checked {
 		size_t n_vips;
 		uint16_t port; /* the VIPs' common port; 0: they have none in common */
 		bool any_tcp;
-		bool unsure; /* a VIP of it is bad, so nothing is concluded from the others */
-	} * uses;	     /* of each pool */
+		bool any_range; /* a VIP of it has more than one port */
+		bool unsure;	/* a VIP of it is bad, so nothing is concluded from the others */
+	} * uses;		/* of each pool */
 };
 
 /* Adds errors and warnings to `diag`; 0 and arrays in `arena`, or -ENOMEM. */

@@ -97,10 +97,13 @@ struct conf_vip {
 	const char *name;	/* unique */
 	struct lb_addr address; /* unicast, not loopback */
 	enum conf_protocol protocol;
-	uint16_t port; /* 1 .. 65535; (address, protocol, port) is unique */
+	/* The first and the last port, 1 .. 65535, the same where there is one; (address, protocol,
+	 * port, port_last) is unique. Where VIPs overlap: portrange_more_specific(). */
+	uint16_t port, port_last;
 	enum conf_forward forward;
 	enum conf_affinity affinity;
-	size_t pool; /* index into lb_config.pools */
+	uint8_t affinity_prefix; /* AFFINITY_SOURCE: bits of the source that count; 0: all */
+	size_t pool;		 /* index into lb_config.pools */
 	struct diag_loc loc;
 };
 

@@ -34,7 +34,7 @@ struct diag {
 	char *owned_text;
 	struct entry *entries;
 	size_t n, capacity;
-	size_t errors, warnings; /* counted whether stored or not */
+	size_t errors, warnings, notes; /* counted whether stored or not */
 };
 
 /* A copy in which what must not reach a terminal is spelled out: \xNN for a byte, \uNNNN else. */
@@ -126,8 +126,10 @@ void diag_add(struct diag *diag, enum diag_severity severity, struct diag_loc lo
 
 	if (severity == DIAG_ERROR)
 		diag->errors++;
-	else
+	else if (severity == DIAG_WARNING)
 		diag->warnings++;
+	else
+		diag->notes++;
 	if (!e)
 		return;
 
@@ -153,6 +155,11 @@ size_t diag_errors(const struct diag *diag)
 size_t diag_warnings(const struct diag *diag)
 {
 	return diag->warnings;
+}
+
+size_t diag_notes(const struct diag *diag)
+{
+	return diag->notes;
 }
 
 static int entry_order(const void *va, const void *vb)
@@ -182,13 +189,16 @@ static const struct entry **sorted_entries(const struct diag *diag)
 
 static const char *severity_name(enum diag_severity severity)
 {
-	return severity == DIAG_ERROR ? "error" : "warning";
+	static const char *const names[] = {"error", "warning", "note"};
+
+	return names[severity];
 }
 
 static void print_entry(const struct diag *diag, const struct entry *e, struct diag_source *source,
 			FILE *out, bool colour)
 {
-	const char *severity_on = e->severity == DIAG_ERROR ? "\033[1;31m" : "\033[1;35m";
+	static const char *const colours[] = {"\033[1;31m", "\033[1;35m", "\033[1;36m"};
+	const char *severity_on = colours[e->severity];
 
 	fprintf(out, "%s%s:", colour ? "\033[1m" : "", diag->file);
 	if (e->loc.line)
@@ -203,7 +213,7 @@ static void print_entry(const struct diag *diag, const struct entry *e, struct d
 
 void diag_print(const struct diag *diag, FILE *out, bool colour)
 {
-	size_t all = diag->errors + diag->warnings;
+	size_t all = diag->errors + diag->warnings + diag->notes;
 	const struct entry **order = sorted_entries(diag);
 	struct diag_source source;
 	size_t shown = diag->n < SHOWN_MAX ? diag->n : SHOWN_MAX;

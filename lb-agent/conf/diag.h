@@ -27,6 +27,7 @@ struct diag_loc {
 enum diag_severity {
 	DIAG_ERROR,
 	DIAG_WARNING,
+	DIAG_NOTE, /* nothing is wrong; worth knowing */
 };
 
 struct diag; /* opaque */
@@ -42,6 +43,7 @@ void diag_add(struct diag *diag, enum diag_severity severity, struct diag_loc lo
 	      const char *format, ...) __attribute__((format(printf, 5, 6)));
 size_t diag_errors(const struct diag *diag);
 size_t diag_warnings(const struct diag *diag);
+size_t diag_notes(const struct diag *diag);
 /* Colours where `colour`; long source lines are cut around the caret to fit 100 columns. After 100
  * errors it says how many more there are. */
 void diag_print(const struct diag *diag, FILE *out, bool colour);

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/portrange.h"
 #include "conf/conf.h"
 #include "conf/utf8.h"
 
@@ -126,17 +127,56 @@ static bool parse_number(const struct schema_field *f, const struct tree_node *n
 	return true;
 }
 
-static bool parse_port(const struct schema_field *f, const struct tree_node *node, struct value *v,
-		       struct complaint *c)
+/* One end of a range; what is wrong with it is said as of a number that stands alone. */
+static bool parse_range_end(const struct schema_field *f, const struct tree_node *node,
+			    const char *digits, size_t n, uint16_t *ret_port, struct complaint *c)
 {
-	const char *dash = strchr(node->text, '-');
-	char buf[SHOWN_BYTES + 4];
+	char text[SHOWN_BYTES];
+	struct tree_node end = *node;
+	struct value v;
 
-	if (strcmp(node->text, "any") == 0 ||
-	    (dash && dash > node->text && is_digits(dash + 1) &&
-	     strspn(node->text, "0123456789") == (size_t)(dash - node->text)))
-		return complain(c, "port ranges are not supported yet: '%s'", shown(node, buf));
-	return parse_number(f, node, v, c);
+	if (n >= sizeof(text))
+		return out_of_range(f, node, c);
+	memcpy(text, digits, n);
+	text[n] = '\0';
+	end.text = text;
+	end.n = (uint32_t)n;
+	end.quoted = false;
+	if (!parse_number(f, &end, &v, c))
+		return false;
+	*ret_port = (uint16_t)v.number;
+	return true;
+}
+
+static bool parse_ports(const struct schema_field *f, const struct tree_node *node, struct value *v,
+			struct complaint *c)
+{
+	const size_t digits = strspn(node->text, "0123456789");
+	const char *dash = node->text + digits;
+	uint16_t first, last;
+	struct value number;
+
+	if (strcmp(node->text, "any") == 0) {
+		v->ports.first = PORTRANGE_FIRST;
+		v->ports.last = PORTRANGE_LAST;
+		return true;
+	}
+	if (!digits || *dash != '-' || !is_digits(dash + 1)) {
+		if (!parse_number(f, node, &number, c))
+			return false;
+		v->ports.first = v->ports.last = (uint16_t)number.number;
+		return true;
+	}
+	if (!parse_range_end(f, node, node->text, digits, &first, c) ||
+	    !parse_range_end(f, node, dash + 1, strlen(dash + 1), &last, c))
+		return false;
+	if (first > last) {
+		hint(c, "did you mean %u-%u?", last, first);
+		return complain(c, "'%s' is an empty range: %s", f->name, node->text);
+	}
+	v->ports.first = first;
+	v->ports.last = last;
+	return true;
 }
 
 static const struct unit {
@@ -430,9 +470,10 @@ bool scalar_parse(const struct schema_field *f, const struct tree_node *node, st
 	switch (f->type) {
 	case SCHEMA_NUMBER:
 	case SCHEMA_SEED:
-		return parse_number(f, node, v, c);
 	case SCHEMA_PORT:
-		return parse_port(f, node, v, c);
+		return parse_number(f, node, v, c);
+	case SCHEMA_PORTS:
+		return parse_ports(f, node, v, c);
 	case SCHEMA_DURATION:
 		return parse_duration(f, node, v, c);
 	case SCHEMA_WORD:
@@ -489,6 +530,8 @@ const char *scalar_wants(const struct schema_field *f, char *buf, size_t size)
 	case SCHEMA_PORT:
 		snprintf(buf, size, "a number from %" PRIu64 " to %" PRIu64, f->min, f->max);
 		return buf;
+	case SCHEMA_PORTS:
+		return "a port, a range of ports like 8000-8099, or any";
 	case SCHEMA_DURATION:
 		return "a duration like 500ms, 2s or 1m";
 	case SCHEMA_WORD:

@@ -130,7 +130,7 @@ static const struct schema_field backend_item = {
 
 #define PROBE_PORT_HELP                                                                            \
 	"The port that is probed. Without it, the port of the VIPs that use the pool, if they "    \
-	"have one port in common and one of them is TCP."
+	"have one port in common, none has a range of ports, and one of them is TCP."
 
 static const struct schema_field health_tcp_fields[] = {
     [HEALTH_TCP_PORT] = {.name = "port",
@@ -300,18 +300,24 @@ static const struct schema_field vip_fields[] = {
 		     .type = SCHEMA_ADDRESS,
 		     .required = true,
 		     .help = "The address that clients connect to. Address, protocol and port "
-			     "together are given once."},
+			     "together are given once; VIPs of an address may overlap in "
+			     "their ports (see port)."},
     [VIP_PROTOCOL] = {.name = "protocol",
 		      .type = SCHEMA_WORD,
 		      .required = true,
 		      .words = protocols,
 		      .help = "The transport protocol."},
     [VIP_PORT] = {.name = "port",
-		  .type = SCHEMA_PORT,
+		  .type = SCHEMA_PORTS,
 		  .required = true,
 		  .min = 1,
 		  .max = 65535,
-		  .help = "The port that clients connect to; the backends see the same."},
+		  .help = "The port that clients connect to, a range of ports (8000-8099), or "
+			  "'any' for all of them; the backends see the port that the client "
+			  "chose. Where VIPs of one address and protocol overlap, the most "
+			  "specific one has the port: a VIP of that port alone, then the range "
+			  "with the fewest ports, of two as large the one that begins first. An "
+			  "address has at most 64 ranges a protocol."},
     [VIP_FORWARD] = {.name = "forward",
 		     .type = SCHEMA_WORD,
 		     .required = true,
@@ -328,6 +334,18 @@ static const struct schema_field vip_fields[] = {
 		      .words = affinities,
 		      .standard = "flow",
 		      .help = "What stays together on one backend."},
+    [VIP_AFFINITY_PREFIX] =
+	{.name = "affinity_prefix",
+	 .type = SCHEMA_NUMBER,
+	 .min = 1,
+	 .max = 128,
+	 .standard_help = "the whole address: 32 or 128",
+	 .help = "With affinity: source, the number of leading bits of the client's "
+		 "address that count, at most 32 where the VIP is IPv4: clients of "
+		 "one prefix go to one backend, as 24 for the addresses of one "
+		 "carrier's gateway or 64 for a host that changes its IPv6 "
+		 "address. VIPs of one pool keep a client on one backend together "
+		 "where their prefixes are the same."},
     LATER("routes"),
     LATER("allow"),
     LATER("fragments"),

@@ -18,7 +18,8 @@ enum schema_type {
 	SCHEMA_LIST,	  /* a list of `item` */
 	SCHEMA_NUMBER,	  /* min … max, decimal */
 	SCHEMA_SEED,	  /* the same, decimal or 0x hexadecimal */
-	SCHEMA_PORT,	  /* a port number; ranges come later */
+	SCHEMA_PORT,	  /* a port number */
+	SCHEMA_PORTS,	  /* a port number, a range of them, or "any" */
 	SCHEMA_DURATION,  /* a number with a unit; min … max in ms */
 	SCHEMA_WORD,	  /* one of `words` */
 	SCHEMA_NAME,	  /* the name of an object */
@@ -131,6 +132,7 @@ enum schema_vip {
 	VIP_FORWARD,
 	VIP_POOL,
 	VIP_AFFINITY,
+	VIP_AFFINITY_PREFIX,
 	VIP_VALUES,
 };
 

@@ -14,6 +14,7 @@
 #include "conf/schema.h"
 
 #define NAME_PATTERN   "^[A-Za-z0-9][A-Za-z0-9._-]*$"
+#define PORTS_PATTERN  "^(any|[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)$"
 #define STATUS_PATTERN "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"
 
 static json_t *json_of_object(const struct schema_object *object);
@@ -69,6 +70,11 @@ static json_t *json_of_type(const struct schema_field *field)
 	case SCHEMA_SEED:
 	case SCHEMA_PORT:
 		return json_of_integer(field);
+	case SCHEMA_PORTS:
+		return json_pack("{s:[{s:s, s:I, s:I}, {s:s, s:s}]}", "anyOf", "type", "integer",
+				 "minimum", (json_int_t)field->min, "maximum",
+				 (json_int_t)field->max, "type", "string", "pattern",
+				 PORTS_PATTERN);
 	case SCHEMA_DURATION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[0-9]+(ms|s|m|h)$");
 	case SCHEMA_WORD:

@@ -99,6 +99,7 @@ static void rig_service(const struct rig_config *config, int index, struct lb_se
 	service->slot_count = RIG_SLOT_COUNT;
 	service->first_backend = config->backends_outside ? RIG_OUTSIDE : RIG_FIRST_BACKEND;
 	service->flags = config->hash_source ? LB_SERVICE_HASH_SOURCE : 0;
+	service->source_skip = config->source_skip;
 }
 
 static __u64 rig_service_hash(const struct lb_service *service)
@@ -330,6 +331,8 @@ void rig_expect(const struct rig *rig, const struct packet *packet, const struct
 	service = lb_service_hash(
 	    lb_service_tail(dst[1] >> 32, htons(packet_dport(packet)), packet->proto, packet->af),
 	    dst[0], dst[1], v4);
+	for (int bit = 0; rig->config.hash_source && bit < rig->config.source_skip; bit++)
+		((uint8_t *)src)[15 - bit / 8] &= ~(1u << bit % 8);
 	if (rig->config.hash_source)
 		hash = lb_flow_hash_source(RIG_SEED, src[0], src[1], src[1] >> 32, v4);
 	else

@@ -25,6 +25,7 @@ struct rig_config {
 	bool tag;
 	bool other_device;
 	bool hash_source;
+	uint8_t source_skip; /* with hash_source */
 	bool not_ready;
 	bool no_backend;
 	bool dirty;	    /* sets the dirty bit of each slot */

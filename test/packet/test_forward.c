@@ -140,6 +140,38 @@ Test(slot, hashes_the_source_alone_with_affinity_source)
 	rig_close(rig);
 }
 
+/* Clients that differ in the bits that count, or only in those that do not, or in both. */
+static void send_from_prefix(struct rig *rig, int af, uint8_t skip)
+{
+	static const char *const v4[] = {"198.51.100.7", "198.51.100.6", "198.51.101.7",
+					 "198.50.100.7", "70.51.100.7",	 "199.51.100.135"};
+	static const char *const v6[] = {
+	    "2001:db8:c::7",	  "2001:db8:c::6",   "2001:db8:c:0:0:8000:0:7",
+	    "2001:db8:c:0:1::7",  "2001:db8:c:1::7", "2001:db8:d::7",
+	    "2001:db8:c:8000::7", "3001:db8:c::7",   "2001:db8:c:0:8000::7"};
+
+	rig_configure(rig, &(struct rig_config){.hash_source = true, .source_skip = skip});
+	for (size_t i = 0; i < (af == 4 ? sizeof(v4) : sizeof(v6)) / sizeof(v4[0]); i++) {
+		const struct packet packet = {
+		    .af = af, .proto = TCP, .src = af == 4 ? v4[i] : v6[i], .sport = 1024 + i};
+		char name[64];
+
+		snprintf(name, sizeof(name), "IPv%d, %u bits left out", af, skip);
+		check_forwarded(rig, name, &packet);
+	}
+}
+
+Test(slot, hashes_the_first_bits_of_the_source_with_an_affinity_prefix)
+{
+	struct rig *rig = rig_open();
+
+	for (uint8_t skip = 0; skip < 32; skip++)
+		send_from_prefix(rig, 4, skip);
+	for (uint8_t skip = 0; skip < 128; skip++)
+		send_from_prefix(rig, 6, skip);
+	rig_close(rig);
+}
+
 /* The largest packet that fits is sent, one byte more is not: for every outer header. */
 Test(forward, drops_what_is_too_big_for_the_way)
 {

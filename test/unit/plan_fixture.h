@@ -78,7 +78,7 @@ static inline struct conf_vip *fixture_vip(struct lb_config *config, uint32_t n,
 	vip->name = "vip";
 	vip->address = fixture_addr(VIP_NET + n);
 	vip->protocol = CONF_TCP;
-	vip->port = 80;
+	vip->port = vip->port_last = 80;
 	vip->pool = pool;
 	return vip;
 }

@@ -183,17 +183,49 @@ Test(conf_bind, rejects_what_is_no_whole_number)
 		snprintf(text, sizeof(text), PORT("%s"), texts[i]);
 		snprintf(expected, sizeof(expected),
 			 "5:10: error: 'port' is not a whole number: '%s'\n"
-			 "= write a number from 1 to 65535\n",
+			 "= write a port, a range of ports like 8000-8099, or any\n",
 			 texts[i]);
 		conf_text_says(text, expected);
 	}
 }
 
-Test(conf_bind, says_that_port_ranges_come_later)
+Test(conf_bind, reads_a_range_of_ports_and_any)
 {
-	conf_text_says(PORT("1000-2000"),
-		       "5:10: error: port ranges are not supported yet: '1000-2000'\n");
-	conf_text_says(PORT("any"), "5:10: error: port ranges are not supported yet: 'any'\n");
+	static const struct {
+		const char *text;
+		uint16_t first, last;
+	} rows[] = {{"1000-2000", 1000, 2000}, {"any", 1, 65535}, {"1-65535", 1, 65535},
+		    {"443-443", 443, 443},     {"443", 443, 443}, {"'80-81'", 80, 81}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct lb_config *config;
+		struct diag *diag;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 HEAD POOLS "vips:\n- {name: v, address: 192.0.2.1, protocol: tcp, port: "
+				    "%s, forward: l2, pool: web}\n",
+			 rows[i].text);
+		cr_assert_eq(conf_load_text("t", text, strlen(text), &config, &diag), 0);
+		cr_expect_eq(config->vips[0].port, rows[i].first);
+		cr_expect_eq(config->vips[0].port_last, rows[i].last);
+		conf_free(config);
+		diag_free(diag);
+	}
+}
+
+Test(conf_bind, rejects_ranges_of_ports_that_are_none)
+{
+	conf_text_says(PORT("2000-1000"), "5:10: error: 'port' is an empty range: 2000-1000\n"
+					  "= did you mean 1000-2000?\n");
+	conf_text_says(PORT("0-10"), "5:10: error: 'port' is out of range: 0\n"
+				     "= the range is 1 to 65535\n");
+	conf_text_says(PORT("10-65536"), "5:10: error: 'port' is out of range: 65536\n"
+					 "= the range is 1 to 65535\n");
+	conf_text_says(PORT("10-"), "5:10: error: 'port' is not a whole number: '10-'\n"
+				    "= write a port, a range of ports like 8000-8099, or any\n");
+	conf_text_says(PORT("all"), "5:10: error: 'port' is not a whole number: 'all'\n"
+				    "= write a port, a range of ports like 8000-8099, or any\n");
 }
 
 #define SEED(s) WITH_NODE("seed: " s ", interfaces: [eth0]")

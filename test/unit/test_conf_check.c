@@ -205,7 +205,7 @@ Test(conf_check, says_everything_at_once_and_no_echo)
 	    "11:43: error: unknown value for 'protocol': 'tpc'\n"
 	    "= did you mean 'tcp'?\n"
 	    "11:54: error: 'port' is not a whole number: 'x'\n"
-	    "= write a number from 1 to 65535\n"
+	    "= write a port, a range of ports like 8000-8099, or any\n"
 	    "12:10: error: duplicate name 'v' in 'vips'\n"
 	    "= it was first given in line 11\n"
 	    "12:77: error: pool 'we' is not defined\n"

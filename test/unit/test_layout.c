@@ -23,10 +23,10 @@ Test(layout, finds_pools_vips_and_backends_by_their_keys)
 
 	cr_expect_eq(layout_find_pool(layout, "b"), &layout->pools[1]);
 	cr_expect_null(layout_find_pool(layout, "c"));
-	cr_expect_eq(layout_find_vip(layout, &vip, 80, CONF_TCP), &layout->vips[1]);
-	cr_expect_null(layout_find_vip(layout, &vip, 81, CONF_TCP));
-	cr_expect_null(layout_find_vip(layout, &vip, 80, CONF_UDP));
-	cr_expect_null(layout_find_vip(layout, &backend, 80, CONF_TCP));
+	cr_expect_eq(layout_find_vip(layout, &vip, 80, 80, CONF_TCP), &layout->vips[1]);
+	cr_expect_null(layout_find_vip(layout, &vip, 81, 81, CONF_TCP));
+	cr_expect_null(layout_find_vip(layout, &vip, 80, 80, CONF_UDP));
+	cr_expect_null(layout_find_vip(layout, &backend, 80, 80, CONF_TCP));
 	cr_expect_eq(layout_find_backend(&layout->pools[0], &backend), 1);
 	cr_expect_eq(layout_find_backend(&layout->pools[1], &backend), -1);
 	cr_expect_eq(layout_count_backends(&layout->pools[0]), 3);

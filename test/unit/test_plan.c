@@ -171,17 +171,45 @@ Test(plan, adds_and_removes_vips_and_keeps_the_others_ids)
 	change_close(&c);
 }
 
+Test(plan, another_range_of_ports_is_another_vip_and_the_first_range_wants_maps_for_it)
+{
+	struct change c = change_open();
+
+	c.after->vips[0].port_last = 89;
+	change_plan(&c);
+	cr_expect_eq(c.plan->vips[0].kind, PLAN_ADD);
+	cr_expect_eq(c.plan->vips[0].port_last, 89);
+	cr_expect_eq(c.plan->vips[1].kind, PLAN_KEEP);
+	cr_expect(c.plan->rebuild);
+	cr_expect_str_eq(c.plan->rebuild_reason, "no room for the port ranges");
+	cr_expect_geq(c.plan->layout->caps.ranges, 2);
+	cr_expect_eq(c.layout->caps.ranges, 0, "maps for nothing");
+	change_close(&c);
+}
+
 Test(plan, a_vip_is_known_by_address_port_and_protocol)
 {
 	struct change c = change_open();
 
-	c.after->vips[0].port = 81;
+	c.after->vips[0].port = c.after->vips[0].port_last = 81;
 	c.after->vips[1].protocol = CONF_UDP;
 	change_plan(&c);
 	cr_expect_eq(c.plan->vips[0].kind, PLAN_ADD);
 	cr_expect_eq(c.plan->vips[1].kind, PLAN_ADD);
 	cr_expect_eq(c.plan->vips[2].kind, PLAN_KEEP);
 	cr_expect_eq(c.plan->n_changes, 4);
+	change_close(&c);
+}
+
+Test(plan, another_affinity_prefix_is_a_change_of_the_vip)
+{
+	struct change c = change_open();
+
+	c.after->vips[2].affinity = CONF_AFFINITY_SOURCE;
+	c.after->vips[2].affinity_prefix = 24;
+	change_plan(&c);
+	cr_expect_str_eq(c.plan->vips[2].detail, "affinity flow → source/24");
+	cr_expect_eq(c.plan->layout->vips[2].source_skip, 8);
 	change_close(&c);
 }
 

@@ -200,7 +200,7 @@ static void check_moves(const struct plan *plan, const struct layout *old,
 	for (size_t i = 0; i < config->n_vips; i++) {
 		const struct layout_vip *new = &plan->layout->vips[i];
 		const struct layout_vip *was =
-		    layout_find_vip(old, &new->address, new->port, new->proto);
+		    layout_find_vip(old, &new->address, new->port, new->port_last, new->proto);
 
 		kept_vips += was != NULL;
 		if (was && !plan->rebuild)

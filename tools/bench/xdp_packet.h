@@ -15,6 +15,7 @@
 
 #define XDP_PORT	443u
 #define XDP_PORT_NO_VIP 444u
+#define XDP_RANGE	100u /* a range is so many ports below XDP_PORT, and it */
 #define XDP_PACKET_MAX	1536u
 #define XDP_TAGS_MAX	2u
 #define XDP_LARGE	1400u /* bytes of payload of a large packet */

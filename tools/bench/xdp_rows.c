@@ -202,6 +202,26 @@ static int add_variants(struct xdp_rows *rows, const char *pattern)
 	return r;
 }
 
+/* A VIP with a range of ports, and what it costs a packet to none. */
+static int add_ranges(struct xdp_rows *rows, const char *pattern)
+{
+	int r = 0;
+
+	for (int af = 4; af <= 6 && !r; af += 2) {
+		struct xdp_row range = plain(af, IPPROTO_TCP, false),
+			       none = not_a_vip(af, IPPROTO_TCP);
+
+		range.config.range = none.config.range = true;
+		range.target_floors = none.target_floors = 0;
+		strcat(range.name, "-range");
+		strcat(none.name, "-range");
+		r = add(rows, pattern, &range);
+		if (!r)
+			r = add(rows, pattern, &none);
+	}
+	return r;
+}
+
 static struct xdp_row varied(int af, bool ipip, const char *suffix)
 {
 	struct xdp_row row = plain(af, IPPROTO_TCP, ipip);
@@ -359,6 +379,8 @@ static int add_standard(struct xdp_rows *rows, const char *pattern, bool quick)
 		r = add_syns(rows, pattern);
 	if (!r)
 		r = add_variants(rows, pattern);
+	if (!r)
+		r = add_ranges(rows, pattern);
 	if (!r)
 		r = add_shapes(rows, pattern);
 	if (!r)

@@ -37,7 +37,8 @@ bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 {
 	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
 	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
-	       a->source == b->source && a->vips == b->vips && a->backends == b->backends;
+	       a->source == b->source && a->range == b->range && a->vips == b->vips &&
+	       a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -72,7 +73,7 @@ static void write_pools(const struct xdp_config *c, FILE *out)
 static char *config_text(const struct xdp_config *c, size_t *ret_len)
 {
 	const size_t pools = pools_of(c);
-	char address[LB_ADDR_TEXT_MAX], *text = NULL;
+	char address[LB_ADDR_TEXT_MAX], ports[16], *text = NULL;
 	FILE *out = open_memstream(&text, ret_len);
 	struct lb_addr addr;
 
@@ -81,14 +82,15 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 	fputs("version: 1\nnode:\n  interfaces: [lo]\npools:\n", out);
 	write_pools(c, out);
 	fputs("vips:\n", out);
+	snprintf(ports, sizeof(ports), c->range ? "%u-%u" : "%u", XDP_PORT - XDP_RANGE * c->range,
+		 XDP_PORT);
 	for (size_t i = 0; i < c->vips; i++) {
 		xdp_packet_vip(c->af, i, &addr);
 		fprintf(out,
-			"  - {name: vip-%zu, address: \"%s\", protocol: %s, port: %u, forward: %s, "
+			"  - {name: vip-%zu, address: \"%s\", protocol: %s, port: %s, forward: %s, "
 			"pool: pool-%zu%s}\n",
-			i, addr_format(&addr, address), c->proto == CONF_TCP ? "tcp" : "udp",
-			XDP_PORT, c->ipip ? "ipip" : "l2", i % pools,
-			c->source ? ", affinity: source" : "");
+			i, addr_format(&addr, address), c->proto == CONF_TCP ? "tcp" : "udp", ports,
+			c->ipip ? "ipip" : "l2", i % pools, c->source ? ", affinity: source" : "");
 	}
 	if (fclose(out)) {
 		free(text);

@@ -187,13 +187,12 @@ static void add_vip(struct table *table, const json_t *vip)
 {
 	uint64_t usable = field_count(vip, "backends_usable");
 	uint64_t all = field_count(vip, "backends");
-	char b[FORMAT_MAX];
+	char b[FORMAT_MAX], ports[PORTRANGE_TEXT_MAX];
 	char *text;
 
 	table_cell(table, field_text(vip, "name"));
 	table_cell(table, field_text(vip, "address"));
-	text = text_format("%llu/%s", (unsigned long long)field_count(vip, "port"),
-			   field_text(vip, "protocol"));
+	text = text_format("%s/%s", field_ports(vip, ports), field_text(vip, "protocol"));
 	table_cell(table, text);
 	free(text);
 	table_cell(table, field_text(vip, "forward"));

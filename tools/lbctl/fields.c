@@ -30,6 +30,14 @@ bool field_true(const json_t *object, const char *key)
 	return json_is_true(json_object_get(object, key));
 }
 
+const char *field_ports(const json_t *vip, char buf[PORTRANGE_TEXT_MAX])
+{
+	uint64_t first = field_count(vip, "port"), last = field_count(vip, "port_last");
+
+	/* An agent of an earlier version says no port_last. */
+	return portrange_format((uint16_t)first, (uint16_t)(last ? last : first), buf);
+}
+
 void lbctl_print_json(const json_t *data)
 {
 	/* 15 digits, as the agent writes them: what came in is what goes out. */

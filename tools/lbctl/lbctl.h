@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <jansson.h>
 
+#include "base/portrange.h"
+
 enum lbctl_exit {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,      /* the agent said no, or a check found errors */
@@ -83,6 +85,8 @@ const char *field_text(const json_t *object, const char *key);
 uint64_t field_count(const json_t *object, const char *key);
 double field_real(const json_t *object, const char *key);
 bool field_true(const json_t *object, const char *key);
+/* A VIP's ports, "443", "8000-8099" or "any"; returns `buf`. */
+const char *field_ports(const json_t *vip, char buf[PORTRANGE_TEXT_MAX]);
 
 /* The commands. */
 int cmd_status(const struct lbctl *lb, const struct lbctl_args *args);

@@ -121,10 +121,11 @@ static char *vip_title(const json_t *vip)
 {
 	const char *name = field_text(vip, "name"), *address = field_text(vip, "address");
 	bool v6 = strchr(address, ':');
+	char ports[PORTRANGE_TEXT_MAX];
 
-	return text_format("%s%s%s%s%s:%llu/%s%s", name, *name ? " (" : "", v6 ? "[" : "", address,
-			   v6 ? "]" : "", (unsigned long long)field_count(vip, "port"),
-			   field_text(vip, "protocol"), *name ? ")" : "");
+	return text_format("%s%s%s%s%s:%s/%s%s", name, *name ? " (" : "", v6 ? "[" : "", address,
+			   v6 ? "]" : "", field_ports(vip, ports), field_text(vip, "protocol"),
+			   *name ? ")" : "");
 }
 
 static void print_vip_changes(struct printer *printer, const json_t *vips)

@@ -11,12 +11,28 @@
 #include "pkt.h"
 #include "settings.h"
 
+/* The hash of the source without its last `skip` bits, fewer than an address of its family has. */
+static __always_inline __u32 lb_slot_hash_source(const struct lb_pkt *pkt, __u32 skip, const int af)
+{
+	__u64 hi = pkt->src.hi, lo = pkt->src.lo;
+	__u32 last = pkt->src.last;
+
+	if (af == LB_IPV4) {
+		last &= bpf_htonl((__u32)(0xffffffffull << (skip & 31)));
+	} else if (skip >= 64) {
+		hi &= bpf_cpu_to_be64(~0ull << (skip & 63));
+		lo = 0;
+	} else {
+		lo &= bpf_cpu_to_be64(~0ull << skip);
+	}
+	return lb_flow_hash_source(lb_setting(seed), hi, lo, last, af == LB_IPV4);
+}
+
 static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
 					  const struct lb_service *service, const int af)
 {
 	if (lb_unlikely(service->flags) && service->flags & LB_SERVICE_HASH_SOURCE)
-		return lb_flow_hash_source(lb_setting(seed), pkt->src.hi, pkt->src.lo,
-					   pkt->src.last, af == LB_IPV4);
+		return lb_slot_hash_source(pkt, service->source_skip, af);
 	return lb_flow_hash(lb_setting(seed), pkt->src.hi, pkt->src.lo, pkt->src.last,
 			    af == LB_IPV4, pkt->ports, pkt->service_hash);
 }

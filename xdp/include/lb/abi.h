@@ -39,22 +39,43 @@ enum lb_service_flag {
  * lb_service_hash(), lb_disp and lb_service_place() (hash.h). A line with proto 0 is empty.
  */
 struct lb_service {
-	__u8 addr[16];	     /* VIP address; IPv4 is v4-mapped (::ffff:a.b.c.d) */
-	__u8 addr_tail[4];   /* its last four bytes again, in one word with what follows */
+	__u8 addr[16]; /* VIP address; IPv4 is v4-mapped (::ffff:a.b.c.d) */
+	union {
+		__u8 addr_tail[4]; /* its last four bytes again, in one word with what follows */
+		struct {
+			__u16 from, to; /* in lb_ranges: the ports for which the line stands */
+		};
+	};
 	__u8 proto;	     /* IPPROTO_TCP or IPPROTO_UDP; 0: the line is empty */
 	__u8 family;	     /* 4 or 6 */
-	__be16 port_be;	     /* VIP port */
+	__be16 port_be;	     /* VIP port, the first of several */
 	__u32 vip_id;	     /* index into lb_counters and lb_vip_base */
 	__u32 first_slot;    /* of the pool's run; a multiple of LB_SLOTS_PER_LINE */
 	__u32 slot_count;    /* 1 .. LB_SLOTS_MAX */
 	__u32 first_backend; /* a slot's backend is lb_backends[first_backend + slot] */
 	__u8 forward;	     /* enum lb_forward */
 	__u8 flags;	     /* enum lb_service_flag */
-	__u16 reserved;	     /* zero */
+	__u16 port_last;     /* the last of several; 0: there is one */
 	__u32 pool_id;	     /* index into lb_pools, for the agent's adoption */
-	__u32 reserved2[4];  /* zero */
+	__u8 source_skip;    /* HASH_SOURCE: bits at the address's end that are not hashed */
+	__u8 reserved[3];    /* zero */
+	__u32 reserved2[3];  /* zero */
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
+
+/*
+ * lb_ranges: the VIPs of more than one port, two halves of `ranges` lines of struct lb_service.
+ * Ranges may overlap; these lines do not. A line stands for the ports `from` to `to`, a part of
+ * its VIP's own range (port_be to port_last) in which that VIP is the most specific one.
+ *
+ * The lines of one address and protocol lie together, ascending. Where, says a line of lb_services
+ * whose key has port 0 and LB_SERVICE_RANGES in its protocol, so that no packet's key equals it: it
+ * has the first of them (within the half) as first_slot and how many they are as slot_count. After
+ * the last of these runs come the VIPs of which more specific ones have left no port, for the agent
+ * that adopts the maps: their `from` is above their `to`.
+ */
+#define LB_SERVICE_RANGES 0x80
+#define LB_RANGE_STEPS	  7u /* of the search in a run: fewer than 2^7 lines */
 
 /* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_half`. */
 #define LB_DISP_EMPTY 0xffffffffu /* no VIP is in the bucket */
@@ -132,6 +153,7 @@ struct lb_settings {
 	__u64 bucket_shift;   /* 64 - n */
 	__u64 service_half;   /* lines of one half of lb_services: 2^n, n from 1 on */
 	__u64 service_shift;  /* 64 - n */
+	__u64 ranges;	      /* lines of one half of lb_ranges; 0: no VIP has more than one port */
 	__u64 slots;	      /* entries of lb_slots */
 	__u64 backends;	      /* lines of lb_backends, and counters in a row of lb_counters */
 	__u64 vips;	      /* counters in a row of lb_counters */
