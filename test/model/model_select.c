@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * model_select.c - whose packet it is and who gets it (DESIGN.md, section 4; hash.h).
+ */
+#include "model.h"
+
+#include <string.h>
+
+#include <lb/hash.h>
+
+static uint64_t word64(const uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static uint32_t word32(const uint8_t *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+/* The family is part of the key: an IPv6 packet to a mapped address is not for the IPv4 VIP. */
+int model_service(struct model_packet *p)
+{
+	const uint16_t port = model_get16(p->in->bytes + p->l4 + 2);
+
+	for (uint32_t i = 0; i < p->scene->n_vips; i++) {
+		const struct scene_vip *vip = &p->scene->vips[i];
+
+		if (vip->port == port && vip->proto == p->proto &&
+		    scene_is_v4(vip->addr) == (p->af == 4) && !memcmp(vip->addr, p->dst, 16)) {
+			p->vip = vip;
+			return MODEL_NEXT;
+		}
+	}
+	return LB_REASON_NOT_A_VIP;
+}
+
+static uint32_t flow_hash(const struct model_packet *p)
+{
+	const uint8_t *ports = p->in->bytes + p->l4;
+	const uint64_t src_hi = word64(p->src), src_lo = word64(p->src + 8), seed = p->scene->seed;
+	const uint32_t src_last = word32(p->src + 12), dst_last = word32(p->dst + 12);
+	const int v4 = p->af == 4;
+	uint16_t port_be;
+	uint64_t service;
+
+	if (p->vip->source)
+		return lb_flow_hash_source(seed, src_hi, src_lo, src_last, v4);
+	memcpy(&port_be, ports + 2, 2);
+	service = lb_service_hash(lb_service_tail(dst_last, port_be, p->proto, p->af),
+				  word64(p->dst), word64(p->dst + 8), v4);
+	return lb_flow_hash(seed, src_hi, src_lo, src_last, v4, word32(ports), service);
+}
+
+int model_slot(struct model_packet *p)
+{
+	const struct scene_pool *pool = &p->scene->pools[p->vip->pool];
+	uint32_t slot;
+
+	p->hash = flow_hash(p);
+	slot = (uint32_t)((uint64_t)p->hash * pool->slot_count >> 32);
+	if (pool->first_slot + slot >= p->scene->cap_slots)
+		return LB_REASON_TABLE_FAULT;
+	/* There is no flow table yet: dirty slots are as clean ones. */
+	p->slot = scene_slot(pool, slot) & LB_SLOT_BACKEND;
+	return p->slot == LB_SLOT_NONE ? LB_REASON_NO_BACKEND : MODEL_NEXT;
+}
+
+int model_backend(struct model_packet *p)
+{
+	const struct scene_pool *pool = &p->scene->pools[p->vip->pool];
+
+	p->line = pool->first_backend + p->slot;
+	if (p->line >= p->scene->cap_backends)
+		return LB_REASON_TABLE_FAULT;
+	p->backend = &pool->backends[p->slot];
+	return p->backend->ready ? MODEL_NEXT : LB_REASON_BACKEND_NOT_READY;
+}
