@@ -75,6 +75,12 @@ static void aim_at(const struct scene *scene, struct aim *aim, struct random *r)
 	aim->af = scene_is_v4(vip->addr) ? 4 : 6;
 	aim->proto = vip->proto;
 	aim->dport = vip->port;
+	if (vip->port_last != vip->port)
+		aim->dport =
+		    (uint16_t)(random_percent(r, 50)
+				   ? (random_percent(r, 50) ? vip->port : vip->port_last) +
+					 random_below(r, 3) - 1
+				   : vip->port + random_below(r, vip->port_last - vip->port + 1u));
 	memcpy(aim->dst, vip->addr, 16);
 	if (random_percent(r, 12)) {
 		switch (random_below(r, 4)) {

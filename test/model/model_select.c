@@ -25,20 +25,29 @@ static uint32_t word32(const uint8_t *at)
 }
 
 /* The family is part of the key: an IPv6 packet to a mapped address is not for the IPv4 VIP. */
+static bool is_for(const struct model_packet *p, const struct scene_vip *vip, uint16_t port)
+{
+	return vip->port <= port && port <= vip->port_last && vip->proto == p->proto &&
+	       scene_is_v4(vip->addr) == (p->af == 4) && !memcmp(vip->addr, p->dst, 16);
+}
+
+/* Of two VIPs for a packet the one with fewer ports has it; of two as large, the one whose range
+ * begins first. */
 int model_service(struct model_packet *p)
 {
 	const uint16_t port = model_get16(p->in->bytes + p->l4 + 2);
 
 	for (uint32_t i = 0; i < p->scene->n_vips; i++) {
-		const struct scene_vip *vip = &p->scene->vips[i];
+		const struct scene_vip *vip = &p->scene->vips[i], *best = p->vip;
+		const int ports = vip->port_last - vip->port;
 
-		if (vip->port == port && vip->proto == p->proto &&
-		    scene_is_v4(vip->addr) == (p->af == 4) && !memcmp(vip->addr, p->dst, 16)) {
+		if (!is_for(p, vip, port))
+			continue;
+		if (!best || ports < best->port_last - best->port ||
+		    (ports == best->port_last - best->port && vip->port < best->port))
 			p->vip = vip;
-			return MODEL_NEXT;
-		}
 	}
-	return LB_REASON_NOT_A_VIP;
+	return p->vip ? MODEL_NEXT : LB_REASON_NOT_A_VIP;
 }
 
 static uint32_t flow_hash(const struct model_packet *p)

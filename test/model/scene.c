@@ -33,7 +33,8 @@ bool scene_same_program(const struct scene *a, const struct scene *b)
 {
 	return a->seed == b->seed && a->cap_slots == b->cap_slots &&
 	       a->cap_backends == b->cap_backends && a->cap_vips == b->cap_vips &&
-	       a->service_lines == b->service_lines && a->buckets == b->buckets;
+	       a->cap_ranges == b->cap_ranges && a->service_lines == b->service_lines &&
+	       a->buckets == b->buckets;
 }
 
 static void random_bytes(struct random *r, uint8_t *at, size_t len)
@@ -53,6 +54,7 @@ static void random_program(struct scene *scene, struct random *r)
 	scene->cap_vips = SCENE_VIPS + random_below(r, 64);
 	scene->service_lines = lines[size];
 	scene->buckets = buckets[size];
+	scene->cap_ranges = random_percent(r, 50) ? 0 : 2 * SCENE_VIPS;
 }
 
 static void random_v4(struct random *r, uint8_t a, uint8_t b, uint8_t addr[16])
@@ -144,7 +146,7 @@ static void place_pools(struct scene *scene, struct random *r)
 }
 
 /* Few addresses, near each other, so that VIPs share all but one field of their keys. */
-static void random_vip_key(struct scene_vip *vip, struct random *r)
+static void random_vip_key(struct scene_vip *vip, struct random *r, bool ranges)
 {
 	static const uint16_t ports[] = {80, 443, 53, 81, 0x5000, 65535, 1, 256};
 	const uint8_t last = (uint8_t)(80 + random_below(r, 4));
@@ -169,7 +171,21 @@ static void random_vip_key(struct scene_vip *vip, struct random *r)
 		break;
 	}
 	vip->proto = random_percent(r, 50) ? IPPROTO_TCP : IPPROTO_UDP;
-	vip->port = random_of(r, ports);
+	vip->port = vip->port_last = random_of(r, ports);
+	if (!ranges || random_percent(r, 50))
+		return;
+	if (random_percent(r, 20)) { /* any */
+		vip->port = 1;
+		vip->port_last = 65535;
+	} else if (random_percent(r, 50)) {
+		vip->port = (uint16_t)(70 + random_below(r, 20));
+		vip->port_last = (uint16_t)(vip->port + random_below(r, 20));
+	} else {
+		vip->port = random_of(r, ports);
+		vip->port_last = random_of(r, ports);
+	}
+	if (vip->port_last < vip->port)
+		vip->port_last = vip->port;
 }
 
 static bool key_taken(const struct scene *scene, const struct scene_vip *vip)
@@ -177,8 +193,8 @@ static bool key_taken(const struct scene *scene, const struct scene_vip *vip)
 	for (uint32_t i = 0; i < scene->n_vips; i++) {
 		const struct scene_vip *other = &scene->vips[i];
 
-		if (other->port == vip->port && other->proto == vip->proto &&
-		    !memcmp(other->addr, vip->addr, 16))
+		if (other->port == vip->port && other->port_last == vip->port_last &&
+		    other->proto == vip->proto && !memcmp(other->addr, vip->addr, 16))
 			return true;
 	}
 	return false;
@@ -194,7 +210,7 @@ static void random_vips(struct scene *scene, struct random *r)
 		struct scene_vip vip = {.pool = random_below(r, scene->n_pools),
 					.id = first_id + i};
 
-		random_vip_key(&vip, r);
+		random_vip_key(&vip, r, scene->cap_ranges);
 		vip.forward = random_percent(r, 50) ? LB_FORWARD_L2 : LB_FORWARD_IPIP;
 		if (random_percent(r, 1))
 			vip.forward = random_of(r, no_mode);
@@ -217,6 +233,7 @@ void scene_random(struct scene *scene, struct random *r, bool same_program)
 		scene->cap_vips = was.cap_vips;
 		scene->service_lines = was.service_lines;
 		scene->buckets = was.buckets;
+		scene->cap_ranges = was.cap_ranges;
 	}
 	scene->second_half = random_percent(r, 50);
 	scene->no_headroom = random_percent(r, 8);

@@ -40,10 +40,10 @@ struct scene_pool {
 
 struct scene_vip {
 	uint8_t addr[16];
-	uint8_t proto;	 /* IPPROTO_TCP, IPPROTO_UDP */
-	uint16_t port;	 /* host byte order */
-	uint8_t forward; /* enum lb_forward, or a number that is none */
-	uint8_t source;	 /* affinity: source */
+	uint8_t proto;		  /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t port, port_last; /* host byte order; the same: one port */
+	uint8_t forward;	  /* enum lb_forward, or a number that is none */
+	uint8_t source;		  /* affinity: source */
 	uint32_t pool, id;
 };
 
@@ -51,6 +51,7 @@ struct scene {
 	/* Fixed for a program's life; see scene_same_program(). */
 	uint64_t seed;
 	uint32_t cap_slots, cap_backends, cap_vips, service_lines, buckets;
+	uint32_t cap_ranges; /* of one half; 0: no VIP has more than one port */
 	/* The rest is in tables that can change. */
 	uint8_t second_half; /* is live */
 	uint8_t no_headroom; /* the driver left next to none */

@@ -33,15 +33,11 @@ struct field {
 	}
 
 static const struct field scene_fields[] = {
-    FIELD(scene, NUMBER64, seed),
-    FIELD(scene, NUMBER32, cap_slots),
-    FIELD(scene, NUMBER32, cap_backends),
-    FIELD(scene, NUMBER32, cap_vips),
-    FIELD(scene, NUMBER32, service_lines),
-    FIELD(scene, NUMBER32, buckets),
-    FIELD(scene, NUMBER8, second_half),
-    FIELD(scene, NUMBER8, no_headroom),
-    {0},
+    FIELD(scene, NUMBER64, seed),	   FIELD(scene, NUMBER32, cap_slots),
+    FIELD(scene, NUMBER32, cap_backends),  FIELD(scene, NUMBER32, cap_vips),
+    FIELD(scene, NUMBER32, service_lines), FIELD(scene, NUMBER32, buckets),
+    FIELD(scene, NUMBER32, cap_ranges),	   FIELD(scene, NUMBER8, second_half),
+    FIELD(scene, NUMBER8, no_headroom),	   {0},
 };
 
 static const struct field pool_fields[] = {
@@ -63,10 +59,15 @@ static const struct field backend_fields[] = {
 };
 
 static const struct field vip_fields[] = {
-    FIELD(scene_vip, ADDRESS, addr),   FIELD(scene_vip, NUMBER8, proto),
-    FIELD(scene_vip, NUMBER16, port),  FIELD(scene_vip, NUMBER8, forward),
-    FIELD(scene_vip, NUMBER8, source), FIELD(scene_vip, NUMBER32, pool),
-    FIELD(scene_vip, NUMBER32, id),    {0},
+    FIELD(scene_vip, ADDRESS, addr),
+    FIELD(scene_vip, NUMBER8, proto),
+    FIELD(scene_vip, NUMBER16, port),
+    FIELD(scene_vip, NUMBER16, port_last),
+    FIELD(scene_vip, NUMBER8, forward),
+    FIELD(scene_vip, NUMBER8, source),
+    FIELD(scene_vip, NUMBER32, pool),
+    FIELD(scene_vip, NUMBER32, id),
+    {0},
 };
 
 static size_t kind_bytes(enum kind kind)
@@ -210,6 +211,8 @@ static const char *read_vip(struct scene *scene, char *words)
 		return "too many VIPs";
 	scene->n_vips++;
 	error = read_record(vip_fields, vip, words);
+	if (!vip->port_last) /* as cases were written before there were ranges */
+		vip->port_last = vip->port;
 	if (!error && (vip->pool >= scene->n_pools || vip->id >= scene->cap_vips))
 		error = "a VIP of a pool that there is not, or with an id out of range";
 	return error;

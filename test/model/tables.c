@@ -12,6 +12,7 @@
 
 #include <lb/abi.h>
 
+#include "ranges.h"
 #include "svctable.h"
 
 struct layout_caps tables_caps(const struct scene *scene)
@@ -23,6 +24,7 @@ struct layout_caps tables_caps(const struct scene *scene)
 	    .pools = SCENE_POOLS,
 	    .service_lines = scene->service_lines,
 	    .buckets = scene->buckets,
+	    .ranges = scene->cap_ranges,
 	};
 }
 
@@ -35,6 +37,7 @@ static void put_service(const struct scene *scene, const struct scene_vip *vip,
 	    .proto = vip->proto,
 	    .family = scene_is_v4(vip->addr) ? 4 : 6,
 	    .port_be = htons(vip->port),
+	    .port_last = vip->port_last == vip->port ? 0 : vip->port_last,
 	    .vip_id = vip->id,
 	    .first_slot = pool->first_slot,
 	    .slot_count = pool->slot_count,
@@ -47,9 +50,11 @@ static void put_service(const struct scene *scene, const struct scene_vip *vip,
 	memcpy(service->addr_tail, vip->addr + 12, 4);
 }
 
-static int put_services(const struct scene *scene, struct lb_service *lines, uint32_t *disp)
+static int put_services(const struct scene *scene, struct lb_service *lines,
+			struct lb_service *ranges, uint32_t *disp)
 {
 	struct lb_service services[SCENE_VIPS];
+	size_t n;
 	int r = 0;
 
 	for (uint32_t half = 0; half < 2 && !r; half++) {
@@ -60,9 +65,14 @@ static int put_services(const struct scene *scene, struct lb_service *lines, uin
 				services[i].forward ^= LB_FORWARD_L2 ^ LB_FORWARD_IPIP;
 			}
 		}
-		r = svctable_build(services, half == scene->second_half ? scene->n_vips : 1,
-				   lines + half * scene->service_lines, scene->service_lines,
-				   disp + half * scene->buckets, scene->buckets);
+		n = half == scene->second_half ? scene->n_vips : 1;
+		r = ranges_build(services, &n, ranges + half * scene->cap_ranges,
+				 scene->cap_ranges);
+		if (r)
+			return r;
+		r = svctable_build(services, n, lines + half * scene->service_lines,
+				   scene->service_lines, disp + half * scene->buckets,
+				   scene->buckets);
 	}
 	return r;
 }
@@ -135,5 +145,6 @@ int tables_write(const struct scene *scene, void *const memory[BALANCER_TABLES])
 	    .generation = 1,
 	    .seed = scene->seed,
 	};
-	return put_services(scene, memory[BALANCER_SERVICES], memory[BALANCER_DISP]);
+	return put_services(scene, memory[BALANCER_SERVICES], memory[BALANCER_RANGES],
+			    memory[BALANCER_DISP]);
 }
