@@ -50,15 +50,29 @@ int model_service(struct model_packet *p)
 	return p->vip ? MODEL_NEXT : LB_REASON_NOT_A_VIP;
 }
 
+/* With affinity: source the clients of one prefix are one: the bits behind it count as zero. */
+static void hashed_source(const struct model_packet *p, uint8_t src[16])
+{
+	memcpy(src, p->src, 16);
+	for (int bit = 0; p->vip->source && bit < p->vip->source_skip; bit++)
+		src[15 - bit / 8] &= (uint8_t) ~(1u << bit % 8);
+}
+
 static uint32_t flow_hash(const struct model_packet *p)
 {
+	uint8_t src[16];
 	const uint8_t *ports = p->in->bytes + p->l4;
-	const uint64_t src_hi = word64(p->src), src_lo = word64(p->src + 8), seed = p->scene->seed;
-	const uint32_t src_last = word32(p->src + 12), dst_last = word32(p->dst + 12);
+	const uint32_t dst_last = word32(p->dst + 12);
+	const uint64_t seed = p->scene->seed;
 	const int v4 = p->af == 4;
+	uint64_t src_hi, src_lo, service;
+	uint32_t src_last;
 	uint16_t port_be;
-	uint64_t service;
 
+	hashed_source(p, src);
+	src_hi = word64(src);
+	src_lo = word64(src + 8);
+	src_last = word32(src + 12);
 	if (p->vip->source)
 		return lb_flow_hash_source(seed, src_hi, src_lo, src_last, v4);
 	memcpy(&port_be, ports + 2, 2);

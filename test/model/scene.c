@@ -215,6 +215,9 @@ static void random_vips(struct scene *scene, struct random *r)
 		if (random_percent(r, 1))
 			vip.forward = random_of(r, no_mode);
 		vip.source = random_percent(r, 30);
+		if (vip.source && random_percent(r, 50))
+			vip.source_skip =
+			    (uint8_t)random_below(r, scene_is_v4(vip.addr) ? 32 : 128);
 		if (!key_taken(scene, &vip))
 			scene->vips[scene->n_vips++] = vip;
 	}

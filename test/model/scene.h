@@ -44,6 +44,7 @@ struct scene_vip {
 	uint16_t port, port_last; /* host byte order; the same: one port */
 	uint8_t forward;	  /* enum lb_forward, or a number that is none */
 	uint8_t source;		  /* affinity: source */
+	uint8_t source_skip;	  /* bits at the end of the source that are not hashed */
 	uint32_t pool, id;
 };
 

@@ -59,15 +59,11 @@ static const struct field backend_fields[] = {
 };
 
 static const struct field vip_fields[] = {
-    FIELD(scene_vip, ADDRESS, addr),
-    FIELD(scene_vip, NUMBER8, proto),
-    FIELD(scene_vip, NUMBER16, port),
-    FIELD(scene_vip, NUMBER16, port_last),
-    FIELD(scene_vip, NUMBER8, forward),
-    FIELD(scene_vip, NUMBER8, source),
-    FIELD(scene_vip, NUMBER32, pool),
-    FIELD(scene_vip, NUMBER32, id),
-    {0},
+    FIELD(scene_vip, ADDRESS, addr),	    FIELD(scene_vip, NUMBER8, proto),
+    FIELD(scene_vip, NUMBER16, port),	    FIELD(scene_vip, NUMBER16, port_last),
+    FIELD(scene_vip, NUMBER8, forward),	    FIELD(scene_vip, NUMBER8, source),
+    FIELD(scene_vip, NUMBER8, source_skip), FIELD(scene_vip, NUMBER32, pool),
+    FIELD(scene_vip, NUMBER32, id),	    {0},
 };
 
 static size_t kind_bytes(enum kind kind)

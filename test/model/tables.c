@@ -44,6 +44,7 @@ static void put_service(const struct scene *scene, const struct scene_vip *vip,
 	    .first_backend = pool->first_backend,
 	    .forward = vip->forward,
 	    .flags = vip->source ? LB_SERVICE_HASH_SOURCE : 0,
+	    .source_skip = vip->source_skip,
 	    .pool_id = vip->pool,
 	};
 	memcpy(service->addr, vip->addr, 16);
