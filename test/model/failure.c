@@ -38,23 +38,33 @@ static bool same(const struct signature *a, const struct signature *b)
 	return a->result == b->result && a->action == b->action && a->reason == b->reason;
 }
 
-/* Without `size` bytes at `at`. With `lengths` the IP header claims as much less. */
-static void cut(const struct model_frame *frame, size_t at, size_t size, bool lengths,
+/* Which lengths claim less when bytes are taken away. */
+enum lengths {
+	LENGTHS_NONE,
+	LENGTHS_IP,
+	LENGTHS_IP_UDP,
+	LENGTHS
+};
+
+static void claim_less(uint8_t *field, size_t by)
+{
+	model_put16(field, model_get16(field) - (uint32_t)by);
+}
+
+/* Without `size` bytes at `at`. */
+static void cut(const struct model_frame *frame, size_t at, size_t size, enum lengths lengths,
 		struct model_frame *ret_less)
 {
 	struct shape shape;
-	uint8_t *field;
 
 	ret_less->len = frame->len - size;
 	memcpy(ret_less->bytes, frame->bytes, at);
 	memcpy(ret_less->bytes + at, frame->bytes + at + size, ret_less->len - at);
-	if (!lengths)
-		return;
 	shape_scan(ret_less, &shape);
-	if (!shape.af)
-		return;
-	field = ret_less->bytes + shape.l3 + (shape.af == 4 ? 2 : 4);
-	model_put16(field, model_get16(field) - (uint32_t)size);
+	if (lengths != LENGTHS_NONE && shape.af)
+		claim_less(ret_less->bytes + shape.l3 + (shape.af == 4 ? 2 : 4), size);
+	if (lengths == LENGTHS_IP_UDP && shape.l4)
+		claim_less(ret_less->bytes + shape.l4 + 4, size);
 }
 
 static bool shorten(struct bench *bench, const struct signature *want, struct model_frame *frame)
@@ -68,8 +78,8 @@ static bool shorten(struct bench *bench, const struct signature *want, struct mo
 
 			if (frame->len - size < BENCH_FRAME_MIN)
 				break;
-			for (int lengths = 0; lengths < 2 && !same(&is, want); lengths++) {
-				cut(frame, at, size, lengths, &less);
+			for (int l = 0; l < LENGTHS && !same(&is, want); l++) {
+				cut(frame, at, size, (enum lengths)l, &less);
 				is = try(bench, &less);
 			}
 			if (!same(&is, want)) {

@@ -116,7 +116,7 @@ static void run_cases(struct run *run)
 static void report(struct run *run, uint64_t seed, uint64_t index, struct scene *scene,
 		   struct model_frame *frame, const char *text)
 {
-	char path[4096], comment[BENCH_TEXT + 128];
+	char path[4096], comment[BENCH_TEXT + 128], again[BENCH_TEXT];
 	int r;
 
 	fprintf(stderr, "lb-model: packet %" PRIu64 " of seed %" PRIu64 ": %s; making it smaller\n",
@@ -133,6 +133,8 @@ static void report(struct run *run, uint64_t seed, uint64_t index, struct scene 
 	else
 		printf("It is in %s. To run it first from now on:\n  cp %s %s/cases/NAME.case\n",
 		       path, path, run->options.corpus);
+	if (!r && case_run(run->bench, path, scene, frame, again) != BENCH_DIFFERENT)
+		printf("But the file alone does not show it: it depends on packets before it.\n");
 }
 
 /* One scene's packets. Returns what the last one was. */
