@@ -76,7 +76,7 @@ struct xdp_row {
 	bool syn;	       /* a TCP packet that opens a connection; else an established one */
 	unsigned int tags;     /* VLAN tags that packets come with */
 	enum xdp_shape shape;
-	bool of_vip; /* refused, but counted for the VIP that it is for, too */
+	bool of_vip;  /* refused, but counted for the VIP that it is for, too */
 	bool direct;  /* the balancer without the root program before it */
 	size_t flows; /* a power of two */
 	enum xdp_order order;
