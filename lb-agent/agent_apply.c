@@ -245,7 +245,7 @@ static bool tables_change(const struct plan *plan)
 		const struct plan_pool *p = &plan->pools[i];
 
 		if (p->kind == PLAN_ADD || p->kind == PLAN_REMOVE || p->new_slot_run ||
-		    p->new_backend_run)
+		    p->new_backend_run || p->quic_changed)
 			return true;
 	}
 	return plan->rebuild;

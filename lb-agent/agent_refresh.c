@@ -49,10 +49,11 @@ void agent_wanted_line(struct agent *agent, struct runtime_backend *backend,
 	/* While a new next hop is being resolved the old one serves, with the source address that
 	 * goes with it: make before break. */
 	if (held && same_destination(ret_line, current)) {
-		uint16_t down = ret_line->flags & LB_BACKEND_DOWN;
+		const uint16_t of_health = LB_BACKEND_DOWN | LB_BACKEND_ALIVE;
+		uint16_t now = ret_line->flags & of_health;
 
 		*ret_line = *current;
-		ret_line->flags = (uint16_t)((current->flags & ~LB_BACKEND_DOWN) | down);
+		ret_line->flags = (uint16_t)((current->flags & ~of_health) | now);
 	}
 	backend->ready = ret_line->flags & LB_BACKEND_READY;
 }
@@ -71,6 +72,7 @@ void agent_update_pool(struct agent *agent, struct runtime *rt, uint32_t index)
 		else if (status)
 			b->health = status->health.state;
 	}
+	runtime_judge_health(pool);
 }
 
 static void log_pool_state(const struct runtime_pool *pool, size_t usable_before)

@@ -98,9 +98,9 @@ json_t *agent_report_vips(struct agent *agent)
 			(int)vip->port, "port_last", (int)vip->port_last, "protocol",
 			conf_protocol_name(vip->protocol), "forward",
 			conf_forward_name(vip->forward), "affinity",
-			vip->affinity == CONF_AFFINITY_SOURCE ? "source" : "flow",
-			"affinity_prefix", affinity_prefix_json(vip), "pool", pool->conf->name,
-			"backends", (json_int_t)pool->conf->n_backends, "backends_usable",
+			conf_affinity_name(vip->affinity), "affinity_prefix",
+			affinity_prefix_json(vip), "pool", pool->conf->name, "backends",
+			(json_int_t)pool->conf->n_backends, "backends_usable",
 			(json_int_t)pool->n_usable, "slots",
 			(json_int_t)agent->layout->pools[vip->pool].slot_count, "packets",
 			(json_int_t)t->forwarded.packets, "bytes", (json_int_t)t->forwarded.bytes,
@@ -159,7 +159,7 @@ static json_t *backend_json(struct agent *agent, const struct runtime_pool *pool
 	char text[LB_ADDR_TEXT_MAX];
 
 	return json_pack(
-	    "{s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:b, s:o, s:f, s:s, s:o, s:o, s:o, s:I, s:I}",
+	    "{s:s, s:s, s:I, s:I, s:s, s:s, s:b, s:b, s:o, s:f, s:s, s:o, s:o, s:o, s:o, s:I, s:I}",
 	    "pool", pool->conf->name, "address", addr_format(address, text), "weight",
 	    (json_int_t)b->weight, "configured_weight", (json_int_t)b->conf->weight, "state",
 	    state_name(b->state), "configured_state", state_name(b->conf->state), "override",
@@ -167,7 +167,8 @@ static json_t *backend_json(struct agent *agent, const struct runtime_pool *pool
 	    (double)b->slots / slots, "health", health_state_name(b->health), "health_error",
 	    text_or_null(status ? status->last_error : NULL), "health_since_s",
 	    since ? json_real((agent_now_ms() - (double)status->since_ms) / 1e3) : json_null(),
-	    "next_hop", next_hop_json(nexthop), "packets", (json_int_t)total->packets, "bytes",
+	    "quic_id", b->conf->quic_id ? json_integer(b->conf->quic_id) : json_null(), "next_hop",
+	    next_hop_json(nexthop), "packets", (json_int_t)total->packets, "bytes",
 	    (json_int_t)total->bytes);
 }
 

@@ -22,12 +22,19 @@
 #define SECTION	     "sluice_xdp" /* of the programs whose maps are tables */
 
 static const char *const names[BALANCER_TABLES] = {
-    [BALANCER_CONTROL] = "lb_control",	 [BALANCER_DISP] = "lb_disp",
-    [BALANCER_SERVICES] = "lb_services", [BALANCER_RANGES] = "lb_ranges",
-    [BALANCER_SLOTS] = "lb_slots",	 [BALANCER_SLOT_BASE] = "lb_slot_base",
-    [BALANCER_BACKENDS] = "lb_backends", [BALANCER_POOLS] = "lb_pools",
-    [BALANCER_VIP_BASE] = "lb_vip_base", [BALANCER_BE_BASE] = "lb_be_base",
-    [BALANCER_COUNTERS] = "lb_counters", [BALANCER_REASON_CTR] = "lb_reason_ctr",
+    [BALANCER_CONTROL] = "lb_control",
+    [BALANCER_DISP] = "lb_disp",
+    [BALANCER_SERVICES] = "lb_services",
+    [BALANCER_RANGES] = "lb_ranges",
+    [BALANCER_QUIC] = "lb_quic",
+    [BALANCER_SLOTS] = "lb_slots",
+    [BALANCER_SLOT_BASE] = "lb_slot_base",
+    [BALANCER_BACKENDS] = "lb_backends",
+    [BALANCER_POOLS] = "lb_pools",
+    [BALANCER_VIP_BASE] = "lb_vip_base",
+    [BALANCER_BE_BASE] = "lb_be_base",
+    [BALANCER_COUNTERS] = "lb_counters",
+    [BALANCER_REASON_CTR] = "lb_reason_ctr",
 };
 
 /* Whole cache lines. */
@@ -87,6 +94,8 @@ size_t balancer_table_bytes(enum balancer_table table, const struct layout_caps 
 		return 2 * sizeof(struct lb_service) * caps->service_lines;
 	case BALANCER_RANGES:
 		return caps->ranges ? 2 * sizeof(struct lb_service) * caps->ranges : UNUSED_TABLE;
+	case BALANCER_QUIC:
+		return caps->quic ? 2 * sizeof(uint16_t) * caps->quic : UNUSED_TABLE;
 	case BALANCER_SLOTS:
 	case BALANCER_SLOT_BASE:
 		return sizeof(uint16_t) * slots;
@@ -117,6 +126,9 @@ int balancer_caps(const size_t bytes[BALANCER_TABLES], struct layout_caps *ret_c
 	    .pools = (uint32_t)(bytes[BALANCER_POOLS] / sizeof(struct lb_pool_record) / 2),
 	    .service_lines = (uint32_t)(bytes[BALANCER_SERVICES] / sizeof(struct lb_service) / 2),
 	    .ranges = (uint32_t)(bytes[BALANCER_RANGES] / sizeof(struct lb_service) / 2),
+	    .quic = bytes[BALANCER_QUIC] == UNUSED_TABLE
+			? 0
+			: (uint32_t)(bytes[BALANCER_QUIC] / sizeof(uint16_t) / 2),
 	    .buckets = (uint32_t)(bytes[BALANCER_DISP] / sizeof(uint32_t) / 2),
 	};
 	for (int i = 0; i < BALANCER_TABLES; i++) {
@@ -270,6 +282,7 @@ static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpu
 	    .service_half = caps->service_lines,
 	    .service_shift = 64 - (unsigned int)__builtin_ctz(caps->service_lines),
 	    .ranges = caps->ranges,
+	    .quic = 2ull * caps->quic,
 	    .slots = at_least_one(caps->slots),
 	    .backends = at_least_one(caps->backends),
 	    .vips = at_least_one(caps->vips),

@@ -29,7 +29,7 @@
  *                  "usable": true, "why": "in use" | "draining" | "weight 0" | "health check: …" |
  *                  "next hop: …", "share": 0.25 (of the pool's slots),
  *                  "health": "up" | "down" | "unknown" | "unchecked", "health_error": text | null,
- *                  "health_since_s": 12.5 | null,
+ *                  "health_since_s": 12.5 | null, "quic_id": 1 | null,
  *                  "next_hop": {"status": "resolved", "detail", "device", "via", "mac", "vlan",
  *                               "mtu"},
  *                  "packets", "bytes"}]

@@ -435,6 +435,8 @@ void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
 	    .backends = gen->memory[BALANCER_BACKENDS],
 	    .services = (struct lb_service *)gen->memory[BALANCER_SERVICES] +
 			(size_t)half * gen->caps.service_lines,
+	    .quic = (uint16_t *)gen->memory[BALANCER_QUIC] + (size_t)half * gen->caps.quic,
+	    .quic_first = half * gen->caps.quic,
 	    .ranges =
 		(struct lb_service *)gen->memory[BALANCER_RANGES] + (size_t)half * gen->caps.ranges,
 	    .disp = (uint32_t *)gen->memory[BALANCER_DISP] + (size_t)half * gen->caps.buckets,

@@ -68,6 +68,8 @@ struct dataplane_target {
 	struct lb_service *services;  /* the half that is not live */
 	uint32_t *disp;		      /* the same */
 	struct lb_service *ranges;    /* the same; caps.ranges lines */
+	uint16_t *quic;		      /* the same; caps.quic entries */
+	uint32_t quic_first;	      /* where in the whole table they begin */
 	struct lb_pool_record *pools; /* the same */
 	struct layout_caps caps;
 };

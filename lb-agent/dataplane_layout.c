@@ -79,8 +79,32 @@ static bool is_first_line(const struct lb_service *line, const bool *seen, uint3
 	return !line->port_last || line->vip_id >= vips || !seen[line->vip_id];
 }
 
-static int read_vips(const struct lb_service *lines, uint32_t n_lines, struct layout *layout,
-		     struct err *err)
+/* The ids of a pool that a VIP with affinity: quic uses; several VIPs may. */
+static int read_quic_ids(const struct dp_generation *gen, uint32_t run, struct layout_pool *pool,
+			 struct err *err)
+{
+	const uint16_t *ids = gen->memory[BALANCER_QUIC];
+	const uint64_t n = 2ull * gen->caps.quic;
+
+	if (run >= n || run + (uint64_t)ids[run] >= n)
+		return err_set(err, -EBADMSG, "the QUIC ids of pool %s lie outside their map",
+			       pool->name);
+	for (uint32_t id = 1; id <= ids[run]; id++) {
+		const uint16_t local = ids[run + id];
+
+		if (local == LB_SLOT_NONE)
+			continue;
+		if (local >= pool->backend_cap)
+			return err_set(err, -EBADMSG, "QUIC id %u is backend %u of pool %s's %u",
+				       id, local, pool->name, pool->backend_cap);
+		if (pool->backends[local].state == LAYOUT_ID_USED)
+			pool->backends[local].quic_id = (uint16_t)id;
+	}
+	return 0;
+}
+
+static int read_vips(const struct dp_generation *gen, const struct lb_service *lines,
+		     uint32_t n_lines, struct layout *layout, struct err *err)
 {
 	bool *seen = calloc(layout->caps.vips, sizeof(*seen));
 	int r = seen ? 0 : err_set(err, -ENOMEM, "out of memory");
@@ -92,6 +116,9 @@ static int read_vips(const struct lb_service *lines, uint32_t n_lines, struct la
 			r = err_set(err, -EBADMSG, "more VIPs than ids");
 		else
 			r = read_vip(&lines[i], layout, &layout->vips[layout->n_vips], err);
+		if (!r && lines[i].flags & LB_SERVICE_QUIC)
+			r = read_quic_ids(gen, lines[i].quic_run, &layout->pools[lines[i].pool_id],
+					  err);
 		if (!r)
 			seen[layout->vips[layout->n_vips++].vip_id] = true;
 	}
@@ -121,12 +148,14 @@ static int read_all(const struct dp_generation *gen, struct layout *layout, stru
 	if (!r && !layout->vips)
 		return err_set(err, -ENOMEM, "out of memory");
 	if (!r)
-		r = read_vips(gen->memory[BALANCER_SERVICES] + (size_t)half *
+		r = read_vips(gen,
+			      gen->memory[BALANCER_SERVICES] + (size_t)half *
 								   gen->caps.service_lines *
 								   sizeof(struct lb_service),
 			      gen->caps.service_lines, layout, err);
 	if (!r)
-		r = read_vips(gen->memory[BALANCER_RANGES] +
+		r = read_vips(gen,
+			      gen->memory[BALANCER_RANGES] +
 				  (size_t)half * gen->caps.ranges * sizeof(struct lb_service),
 			      gen->caps.ranges, layout, err);
 	return r;

@@ -24,6 +24,7 @@ struct layout_caps {
 	uint32_t pools;		/* one half of lb_pools */
 	uint32_t service_lines; /* one half of lb_services, a power of two */
 	uint32_t buckets;	/* one half of lb_disp, a power of two */
+	uint32_t quic;		/* one half of lb_quic, more than 2; 0: no VIP has affinity: quic */
 	uint32_t ranges;	/* one half of lb_ranges; 0: no VIP has more than one port */
 };
 
@@ -36,6 +37,7 @@ enum layout_id_state {
 struct layout_backend {
 	struct lb_addr address;
 	enum layout_id_state state;
+	uint16_t quic_id; /* of a used one of a pool that a VIP with affinity: quic uses; else 0 */
 };
 
 /* The runs are taken in the extents exactly as they stand here: slot_count slots from first_slot,

@@ -133,12 +133,18 @@ static int list_added(struct plan_pool *pool, const struct conf_backend *conf)
 	return 0;
 }
 
+/* `old` may be NULL. The ids are the layouts', 0 where the pool was not, or is not, QUIC's: that is
+ * the VIP's change. */
 static int list_changed(struct plan_pool *pool, const struct conf_backend *old,
-			const struct conf_backend *conf)
+			const struct conf_backend *conf, uint16_t old_quic, uint16_t quic)
 {
 	struct plan_backend *entry;
+	const bool renumbered = old_quic && quic && old_quic != quic;
 
-	if (!old || (old->weight == conf->weight && old->state == conf->state))
+	pool->quic_changed |= renumbered;
+	if (!old)
+		old = conf;
+	if (old->weight == conf->weight && old->state == conf->state && !renumbered)
 		return 0;
 	entry = list_backend(pool, PLAN_CHANGE, &conf->address);
 	if (!entry)
@@ -149,6 +155,8 @@ static int list_changed(struct plan_pool *pool, const struct conf_backend *old,
 	if (old->state != conf->state)
 		append(entry->detail, sizeof(entry->detail), "state %s → %s",
 		       state_name(old->state), state_name(conf->state));
+	if (renumbered)
+		append(entry->detail, sizeof(entry->detail), "quic_id %u → %u", old_quic, quic);
 	return 0;
 }
 
@@ -171,9 +179,12 @@ static int diff_pool(struct plan_work *work, size_t i)
 	const struct conf_pool *old_conf = find_old_conf(work, conf->name, i);
 	const int32_t *backend_old = &work->backend_old[work->backend_at[i]];
 	struct plan_pool *pool = &work->plan->pools[i];
+	const struct layout_backend *old_backends = NULL;
 	const struct layout_pool *old;
 	int rc = 0;
 
+	if (pool->old_index != PLAN_NONE)
+		old_backends = work->old->pools[pool->old_index].backends;
 	for (size_t j = 0; j < conf->n_backends && rc == 0; j++) {
 		const struct conf_backend *backend = &conf->backends[j];
 
@@ -181,7 +192,8 @@ static int diff_pool(struct plan_work *work, size_t i)
 			rc = list_added(pool, backend);
 		else
 			rc = list_changed(pool, find_backend(old_conf, &backend->address, j),
-					  backend);
+					  backend, old_backends[backend_old[j]].quic_id,
+					  conf->quic ? backend->quic_id : 0);
 	}
 	if (pool->old_index == PLAN_NONE) {
 		pool->kind = PLAN_ADD;
@@ -190,6 +202,8 @@ static int diff_pool(struct plan_work *work, size_t i)
 	old = &work->old->pools[pool->old_index];
 	if (rc == 0)
 		rc = list_removed(pool, old, conf);
+	for (size_t j = 0; conf->quic && j < pool->n_backends; j++)
+		pool->quic_changed |= pool->backends[j].kind != PLAN_CHANGE;
 	pool->settings_changed = old_conf && !settings_equal(old_conf, conf);
 	if (pool->n_backends || pool->settings_changed || old->slot_count != work->slot_counts[i])
 		pool->kind = PLAN_CHANGE;
@@ -244,9 +258,11 @@ static const char *forward_name(uint8_t forward)
 	return forward == LB_FORWARD_IPIP ? "ipip" : "l2";
 }
 
-/* "flow", "source", "source/24". */
+/* "flow", "quic", "source", "source/24". */
 static const char *affinity_text(const struct layout_vip *vip, char buf[16])
 {
+	if (vip->flags & LB_SERVICE_QUIC)
+		return "quic";
 	if (!(vip->flags & LB_SERVICE_HASH_SOURCE))
 		return "flow";
 	if (!vip->source_skip)

@@ -35,7 +35,7 @@ struct plan_vip {
 struct plan_backend {
 	enum plan_kind kind; /* never KEEP: unchanged backends are not listed */
 	struct lb_addr address;
-	char detail[64]; /* "weight 100 → 50", "state active → drain"; ADD: "weight 100" */
+	char detail[96]; /* "weight 100 → 50", "state active → drain"; ADD: "weight 100" */
 };
 
 struct plan_pool {
@@ -49,6 +49,7 @@ struct plan_pool {
 				* plan.rebuild. Without new_slot_run, a slot may get the local id
 				* of a new backend only after the switch and a grace period: until
 				* then a packet may add it to the old run's first line. */
+	bool quic_changed;     /* its ids in lb_quic are others: the tables are to be written */
 	bool settings_changed; /* health, when_all_down: no slot need move */
 	struct plan_backend *backends;
 	size_t n_backends;

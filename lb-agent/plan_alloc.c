@@ -75,7 +75,18 @@ static void describe_vip(const struct conf_vip *conf, struct layout_vip *vip)
 		if (conf->affinity_prefix)
 			vip->source_skip = addr_bits(&conf->address) - conf->affinity_prefix;
 	}
+	if (conf->affinity == CONF_AFFINITY_QUIC)
+		vip->flags = LB_SERVICE_QUIC;
 	vip->pool_id = (uint32_t)conf->pool;
+}
+
+static void note_quic_ids(struct plan_work *work, size_t i, const uint32_t *local)
+{
+	const struct conf_pool *conf = &work->config->pools[i];
+	struct layout_pool *pool = &work->plan->layout->pools[i];
+
+	for (size_t j = 0; j < conf->n_backends; j++)
+		pool->backends[local[j]].quic_id = conf->quic ? conf->backends[j].quic_id : 0;
 }
 
 /* Notes which global ids a pool's backends have now, and which they had. `local` is by the config's
@@ -230,6 +241,7 @@ static int place_pools(struct plan_work *work, uint32_t *local, const char **ret
 		rc = assign_backends_in_place(work, i, old, local);
 		if (rc)
 			return rc;
+		note_quic_ids(work, i, local);
 		note_backend_ids(work, i, local);
 	}
 	return 0;
@@ -292,6 +304,23 @@ static int take_over_extents(struct layout *layout, const struct layout *old)
 	return layout->slot_runs && layout->backend_runs && layout->vip_ids ? 0 : -ENOMEM;
 }
 
+/* Entries of lb_quic for the pools that VIPs with affinity: quic use: ids from 0 to the largest. */
+static uint32_t quic_entries(const struct lb_config *config)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < config->n_pools; i++) {
+		const struct conf_pool *pool = &config->pools[i];
+		uint32_t largest = 0;
+
+		for (size_t j = 0; pool->quic && j < pool->n_backends; j++)
+			if (pool->backends[j].quic_id > largest)
+				largest = pool->backends[j].quic_id;
+		n += largest ? largest + 1 : 0;
+	}
+	return n;
+}
+
 /* Lines of lb_ranges that the VIPs of several ports can take: see portrange_flatten(), and one for
  * each of which nothing is left. */
 static uint32_t range_lines(const struct lb_config *config)
@@ -321,6 +350,9 @@ static int alloc_in_place(struct plan_work *work, uint32_t *local, const char **
 
 	*ret_reason = "no room for the port ranges";
 	if (range_lines(config) > caps->ranges)
+		return -ENOSPC;
+	*ret_reason = "no room for the QUIC ids";
+	if (quic_entries(config) > caps->quic)
 		return -ENOSPC;
 
 	work->plan->layout = layout_for(work, caps);
@@ -359,6 +391,7 @@ static int new_caps(const struct plan_work *work, struct layout_caps *ret_caps)
 	    .pools = (uint32_t)round_up(with_a_quarter(config->n_pools), ID_CAP_STEP),
 	    .service_lines = svctable_lines(vips),
 	    .buckets = svctable_buckets(vips),
+	    .quic = (uint32_t)round_up(with_a_quarter(quic_entries(config)), ID_CAP_STEP),
 	    .ranges = (uint32_t)round_up(with_a_quarter(range_lines(config)), ID_CAP_STEP),
 	};
 	/* An empty config still makes maps, which cannot have no entry. */
@@ -396,6 +429,7 @@ static int rebuild_pool(struct plan_work *work, size_t i, uint32_t *local)
 		    .state = LAYOUT_ID_USED,
 		};
 	}
+	note_quic_ids(work, i, local);
 	note_backend_ids(work, i, local);
 	return 0;
 }

@@ -52,6 +52,7 @@ static int fill_pool(struct runtime *rt, size_t index, const struct overrides *o
 		rt->refs[rt->n_refs++] =
 		    (struct runtime_ref){b->conf->address, pool->id, (uint32_t)i};
 	}
+	runtime_judge_health(pool);
 	return 0;
 }
 
@@ -168,9 +169,14 @@ static enum runtime_why judge(const struct runtime_backend *b, bool ignore_healt
 	return b->ready ? RUNTIME_IN_USE : RUNTIME_NO_NEXT_HOP;
 }
 
-void runtime_evaluate(struct runtime_pool *pool)
+static bool ignores_health(const struct runtime_pool *pool)
 {
-	bool wanted = false, healthy = false, ignore;
+	return pool->all_down && pool->conf->when_all_down == CONF_ALL_DOWN_USE_ALL;
+}
+
+void runtime_judge_health(struct runtime_pool *pool)
+{
+	bool wanted = false, healthy = false;
 
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		enum runtime_why why = judge(&pool->backends[i], false);
@@ -179,12 +185,21 @@ void runtime_evaluate(struct runtime_pool *pool)
 		healthy = healthy || why == RUNTIME_IN_USE || why == RUNTIME_NO_NEXT_HOP;
 	}
 	pool->all_down = wanted && !healthy;
-	ignore = pool->all_down && pool->conf->when_all_down == CONF_ALL_DOWN_USE_ALL;
+	for (size_t i = 0; i < pool->conf->n_backends; i++) {
+		struct runtime_backend *b = &pool->backends[i];
+
+		b->alive = ignores_health(pool) || health_usable(b->health);
+	}
+}
+
+void runtime_evaluate(struct runtime_pool *pool)
+{
+	runtime_judge_health(pool);
 	pool->n_usable = 0;
 	for (size_t i = 0; i < pool->conf->n_backends; i++) {
 		struct runtime_backend *b = &pool->backends[i];
 
-		b->why = judge(b, ignore);
+		b->why = judge(b, ignores_health(pool));
 		b->usable = b->why == RUNTIME_IN_USE;
 		pool->n_usable += b->usable;
 	}
@@ -284,6 +299,8 @@ void runtime_fill_line(const struct runtime_backend *backend, const struct nexth
 	ret_line->flags = LB_BACKEND_USED | (v4 ? 0 : LB_BACKEND_IPV6);
 	if (backend->health == HEALTH_DOWN)
 		ret_line->flags |= LB_BACKEND_DOWN;
+	if (backend->alive)
+		ret_line->flags |= LB_BACKEND_ALIVE;
 	if (nexthop)
 		from = &nexthop->source;
 	if (v4 && node->has_tunnel_source_v4)

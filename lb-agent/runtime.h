@@ -34,6 +34,7 @@ struct runtime_backend {
 	enum health_state health;
 	bool ready;  /* the line in the map is, or is about to be, READY */
 	bool usable; /* gets slots */
+	bool alive;  /* health says nothing against it, or is ignored: keeps what is its own */
 	enum runtime_why why;
 	uint32_t slots; /* how many it has */
 	/* What the pool's slots were last built from. */
@@ -85,6 +86,9 @@ void runtime_apply_override(struct runtime_backend *backend, const struct overri
 /* Takes over the states of a pool that the config kept as it was. */
 void runtime_inherit(struct runtime_pool *pool, const struct runtime_pool *before);
 
+/* Decides `alive` of each backend of a pool and the pool's `all_down` from its health: before
+ * runtime_fill_line(). */
+void runtime_judge_health(struct runtime_pool *pool);
 /* Decides `usable` and `why` of each backend of a pool from the other fields. */
 void runtime_evaluate(struct runtime_pool *pool);
 

@@ -12,8 +12,48 @@
 #include "ranges.h"
 #include "svctable.h"
 
+/* Entries of lb_quic that the pool takes; 0 where it has no ids. */
+static uint32_t quic_entries(const struct layout_pool *pool)
+{
+	uint32_t largest = 0;
+
+	for (uint32_t id = 0; id < pool->backend_cap; id++)
+		if (pool->backends[id].state == LAYOUT_ID_USED &&
+		    pool->backends[id].quic_id > largest)
+			largest = pool->backends[id].quic_id;
+	return largest ? largest + 1 : 0;
+}
+
+/* The runs of lb_quic, one behind the other; says of each pool where its own begins. */
+static int write_quic(const struct layout *layout, const struct dataplane_target *t,
+		      uint32_t *ret_runs)
+{
+	uint32_t next = 0;
+
+	for (size_t i = 0; i < layout->n_pools; i++) {
+		const struct layout_pool *pool = &layout->pools[i];
+		const uint32_t entries = quic_entries(pool);
+		uint16_t *run = t->quic + next;
+
+		ret_runs[i] = t->quic_first + next;
+		if (!entries)
+			continue;
+		if (entries > t->caps.quic - next)
+			return -ENOSPC;
+		run[0] = (uint16_t)(entries - 1);
+		for (uint32_t id = 1; id < entries; id++)
+			run[id] = LB_SLOT_NONE;
+		for (uint32_t id = 0; id < pool->backend_cap; id++)
+			if (pool->backends[id].state == LAYOUT_ID_USED &&
+			    pool->backends[id].quic_id)
+				run[pool->backends[id].quic_id] = (uint16_t)id;
+		next += entries;
+	}
+	return 0;
+}
+
 static void fill_service(const struct layout *layout, const struct layout_vip *vip,
-			 struct lb_service *s)
+			 const uint32_t *quic_runs, struct lb_service *s)
 {
 	const struct layout_pool *pool = &layout->pools[vip->pool_id];
 
@@ -29,6 +69,8 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 	s->pool_id = vip->pool_id;
 	s->flags = vip->flags;
 	s->source_skip = vip->source_skip;
+	if (vip->flags & LB_SERVICE_QUIC)
+		s->quic_run = quic_runs[vip->pool_id];
 }
 
 static void write_directory(const struct layout *layout, const struct dataplane_target *t)
@@ -49,18 +91,24 @@ int tables_write(const struct layout *layout, const struct dataplane_target *tar
 		 struct err *err)
 {
 	struct lb_service *services = calloc(layout->n_vips + 1, sizeof(*services));
+	uint32_t *quic_runs = calloc(layout->n_pools + 1, sizeof(*quic_runs));
 	size_t n = layout->n_vips;
-	int r;
+	int r = -ENOMEM;
 
-	if (!services)
-		return err_set(err, -ENOMEM, "out of memory");
+	if (!services || !quic_runs)
+		goto out;
+	r = write_quic(layout, target, quic_runs);
+	if (r)
+		goto out;
 	for (size_t i = 0; i < layout->n_vips; i++)
-		fill_service(layout, &layout->vips[i], &services[i]);
+		fill_service(layout, &layout->vips[i], quic_runs, &services[i]);
 	r = ranges_build(services, &n, target->ranges, target->caps.ranges);
 	if (!r)
 		r = svctable_build(services, n, target->services, target->caps.service_lines,
 				   target->disp, target->caps.buckets);
+out:
 	free(services);
+	free(quic_runs);
 	if (r)
 		return err_set(err, r, "the service table cannot be built: %s", strerror(-r));
 	write_directory(layout, target);

@@ -13,7 +13,8 @@
 #include "layout.h"
 
 /* Writes the services, their displacements and the directory of pools into the half that is not
- * live. -ENOMEM, or an error of svctable_build(). */
+ * live, and what they need of lb_ranges and lb_quic. -ENOMEM, -ENOSPC, or an error of
+ * ranges_build() or svctable_build(). */
 int tables_write(const struct layout *layout, const struct dataplane_target *target,
 		 struct err *err);
 

@@ -107,6 +107,7 @@ static void build_pool(struct build *b, const struct object *object, const struc
 	const struct value *backends = &object->v[POOL_BACKENDS];
 
 	pool->loc = object->loc;
+	pool->quic = use->quic_vip;
 	pool->name = copy_text(b, object->name);
 	pool->when_all_down = (enum conf_all_down)object->v[POOL_WHEN_ALL_DOWN].number;
 	if (value_good(&object->v[POOL_SLOTS]))
@@ -122,6 +123,9 @@ static void build_pool(struct build *b, const struct object *object, const struc
 		    .address = backend->v[BACKEND_ADDRESS].address,
 		    .weight = (uint32_t)backend->v[BACKEND_WEIGHT].number,
 		    .state = (enum conf_backend_state)backend->v[BACKEND_STATE].number,
+		    .quic_id = value_good(&backend->v[BACKEND_QUIC_ID])
+				   ? (uint16_t)backend->v[BACKEND_QUIC_ID].number
+				   : 0,
 		    .loc = backend->v[BACKEND_ADDRESS].loc,
 		};
 	}

@@ -30,6 +30,7 @@ struct checker {
 	struct index *services;	   /* (address, port, protocol) → line */
 	struct index *addresses;   /* a VIP's address → place of the first such VIP */
 	struct index *backends;	   /* (pool, address) → line */
+	struct index *quic_ids;	   /* (pool, id) → line */
 	unsigned int suggestions;
 	bool pools_unsure; /* a VIP names no pool that is known: any pool may be the one it means */
 	struct checked *out;
@@ -145,7 +146,7 @@ static void unknown_pool(struct checker *c, const struct value *pool)
 static void note_use(struct checker *c, const struct object *vip, size_t place)
 {
 	const struct value *pool = &vip->v[VIP_POOL], *port = &vip->v[VIP_PORT];
-	const struct value *protocol = &vip->v[VIP_PROTOCOL];
+	const struct value *protocol = &vip->v[VIP_PROTOCOL], *affinity = &vip->v[VIP_AFFINITY];
 	struct pool_use *use;
 	size_t i;
 
@@ -174,6 +175,8 @@ static void note_use(struct checker *c, const struct object *vip, size_t place)
 			use->port = 0;
 		use->any_tcp |= protocol->number == CONF_TCP;
 	}
+	if (value_good(affinity) && affinity->number == CONF_AFFINITY_QUIC && !use->quic_vip)
+		use->quic_vip = vip;
 	use->n_vips++;
 }
 
@@ -182,6 +185,12 @@ static void check_affinity(struct checker *c, const struct object *vip)
 	const struct value *affinity = &vip->v[VIP_AFFINITY], *address = &vip->v[VIP_ADDRESS];
 	const struct value *prefix = &vip->v[VIP_AFFINITY_PREFIX];
 
+	const struct value *protocol = &vip->v[VIP_PROTOCOL];
+
+	if (value_good(affinity) && affinity->number == CONF_AFFINITY_QUIC &&
+	    value_good(protocol) && protocol->number != CONF_UDP)
+		diag_add(c->diag, DIAG_ERROR, affinity->loc, "QUIC is carried by UDP",
+			 "'affinity: quic' is for 'protocol: udp' alone");
 	if (prefix->state != VALUE_SET || !value_good(affinity))
 		return;
 	if (affinity->number != CONF_AFFINITY_SOURCE)
@@ -252,6 +261,41 @@ static int check_backend(struct checker *c, const struct object *pool, size_t pl
 	return 0;
 }
 
+struct quic_key {
+	uint64_t pool, id;
+};
+
+/* 0 or -ENOMEM. */
+static int check_quic_id(struct checker *c, const struct object *pool, size_t place,
+			 const struct object *backend)
+{
+	const struct value *id = &backend->v[BACKEND_QUIC_ID];
+	const struct object *vip = c->out->uses[place].quic_vip;
+	const struct value *address = &backend->v[BACKEND_ADDRESS];
+	char text[LB_ADDR_TEXT_MAX], hint[160];
+	struct quic_key *key;
+	int err;
+
+	if (id->state == VALUE_UNSET && vip && value_good(address)) {
+		snprintf(hint, sizeof(hint),
+			 "'affinity: quic' in line %u wants one of each backend of the pool",
+			 vip->v[VIP_AFFINITY].loc.line);
+		diag_add(c->diag, DIAG_ERROR, address->loc, hint,
+			 "backend %s of pool '%s' has no 'quic_id'",
+			 addr_format(&address->address, text), pool->name);
+	}
+	if (!value_good(id))
+		return 0;
+	key = arena_alloc(c->arena, sizeof(*key));
+	if (!key)
+		return -ENOMEM;
+	*key = (struct quic_key){place, id->number};
+	err = add_unique(c, c->quic_ids, key, sizeof(*key), id->loc,
+			 "a second backend with quic_id %" PRIu64 " in pool '%s'", id->number,
+			 pool->name);
+	return err == -ENOMEM ? err : 0;
+}
+
 static bool takes_flows(const struct object *backend)
 {
 	const struct value *weight = &backend->v[BACKEND_WEIGHT];
@@ -278,6 +322,8 @@ static int check_backends(struct checker *c, const struct object *pool, size_t p
 			continue;
 		}
 		err = check_backend(c, pool, place, item->object);
+		if (!err)
+			err = check_quic_id(c, pool, place, item->object);
 		if (err)
 			return err;
 		any |= takes_flows(item->object);
@@ -417,11 +463,13 @@ int check_rules(struct arena *arena, const struct object *root, struct diag *dia
 	    .services = index_new(),
 	    .addresses = index_new(),
 	    .backends = index_new(),
+	    .quic_ids = index_new(),
 	    .out = ret_checked,
 	};
 	int err = -ENOMEM;
 
-	if (!c.pool_names || !c.vip_names || !c.services || !c.addresses || !c.backends)
+	if (!c.pool_names || !c.vip_names || !c.services || !c.addresses || !c.backends ||
+	    !c.quic_ids)
 		goto out;
 	ret_checked->vip_pool = arena_array(arena, n_vips(&c), sizeof(size_t));
 	ret_checked->uses = arena_array(arena, n_pools(&c), sizeof(struct pool_use));
@@ -442,5 +490,6 @@ out:
 	index_free(c.services);
 	index_free(c.addresses);
 	index_free(c.backends);
+	index_free(c.quic_ids);
 	return err;
 }

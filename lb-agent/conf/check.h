@@ -17,9 +17,10 @@ struct checked {
 		size_t n_vips;
 		uint16_t port; /* the VIPs' common port; 0: they have none in common */
 		bool any_tcp;
-		bool any_range; /* a VIP of it has more than one port */
-		bool unsure;	/* a VIP of it is bad, so nothing is concluded from the others */
-	} * uses;		/* of each pool */
+		const struct object *quic_vip; /* the first with affinity: quic; NULL: none */
+		bool any_range;		       /* a VIP of it has more than one port */
+		bool unsure; /* a VIP of it is bad, so nothing is concluded from the others */
+	} * uses;	     /* of each pool */
 };
 
 /* Adds errors and warnings to `diag`; 0 and arrays in `arena`, or -ENOMEM. */

@@ -202,6 +202,19 @@ const char *conf_forward_name(enum conf_forward forward)
 	return "unknown";
 }
 
+const char *conf_affinity_name(enum conf_affinity affinity)
+{
+	switch (affinity) {
+	case CONF_AFFINITY_FLOW:
+		return "flow";
+	case CONF_AFFINITY_SOURCE:
+		return "source";
+	case CONF_AFFINITY_QUIC:
+		return "quic";
+	}
+	return "unknown";
+}
+
 const char *conf_protocol_name(enum conf_protocol protocol)
 {
 	switch (protocol) {

@@ -44,6 +44,7 @@ struct conf_backend {
 	struct lb_addr address; /* unicast, not loopback, unique in its pool */
 	uint32_t weight;	/* 0 .. 65535; 0 is the same as drain */
 	enum conf_backend_state state;
+	uint16_t quic_id; /* in QUIC connection ids, unique in its pool; 0: it has none */
 	struct diag_loc loc;
 };
 
@@ -72,6 +73,7 @@ struct conf_pool {
 	const char *name;
 	struct conf_backend *backends; /* in address order, at least one */
 	size_t n_backends;
+	bool quic; /* a VIP with affinity: quic uses it: every backend has its quic_id */
 	struct conf_health health;
 	enum conf_all_down when_all_down;
 	uint32_t slots; /* 0: chosen from the number of backends (maglev_slot_count) */
@@ -91,6 +93,7 @@ enum conf_forward {
 enum conf_affinity {
 	CONF_AFFINITY_FLOW,   /* the 5-tuple */
 	CONF_AFFINITY_SOURCE, /* the source address */
+	CONF_AFFINITY_QUIC,   /* the backend's id in QUIC connection ids, else as FLOW */
 };
 
 struct conf_vip {
@@ -135,6 +138,7 @@ const struct conf_backend *conf_find_backend(const struct conf_pool *pool,
 					     const struct lb_addr *address);
 
 const char *conf_forward_name(enum conf_forward forward);    /* "l2" … */
+const char *conf_affinity_name(enum conf_affinity affinity); /* "flow", "source", "quic" */
 const char *conf_protocol_name(enum conf_protocol protocol); /* "tcp", "udp" */
 
 /* The field table as documents, malloc'd: a JSON Schema (draft 2020-12) and the man page's

@@ -116,6 +116,17 @@ static const struct schema_field backend_fields[] = {
 		       .words = backend_states,
 		       .standard = "active",
 		       .help = "What the operator wants of the backend."},
+    [BACKEND_QUIC_ID] = {.name = "quic_id",
+			 .type = SCHEMA_SEED,
+			 .min = 1,
+			 .max = LB_QUIC_ID_MAX,
+			 .standard_help = "none",
+			 .help =
+			     "The backend's id in the connection ids that its QUIC server gives "
+			     "out, decimal or hexadecimal; each is given once in a pool. "
+			     "Wanted where a VIP with affinity: quic uses the pool; see QUIC "
+			     "CONNECTION IDS. The pool takes 2 bytes of memory an id up to the "
+			     "largest."},
     LATER("remove"),
     LATER("port"),
 };
@@ -286,7 +297,10 @@ static const struct schema_word affinities[] = {
     {"source", CONF_AFFINITY_SOURCE, false,
      "all of a client address's connections, to every VIP of the pool with this affinity, go to "
      "the same backend"},
-    {"quic", 0, true, NULL},
+    {"quic", CONF_AFFINITY_QUIC, false,
+     "UDP: a packet whose QUIC connection id carries a backend's quic_id goes to that backend, "
+     "from whatever address it comes, and while the backend drains; any other is placed as a "
+     "flow"},
     {0},
 };
 

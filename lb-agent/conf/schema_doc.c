@@ -217,7 +217,10 @@ static void man_wants(FILE *out, const struct schema_field *field)
 		fprintf(out, " to %s", scalar_format_duration(field->max, max, sizeof(max)));
 		break;
 	case SCHEMA_SEED:
-		fputs("number of 64 bits", out);
+		if (field->max == UINT64_MAX)
+			fputs("number of 64 bits", out);
+		else
+			fprintf(out, "number from %" PRIu64 " to %" PRIu64, field->min, field->max);
 		break;
 	case SCHEMA_NAME:
 		fprintf(out, "name of at most %d characters", CONF_NAME_MAX);

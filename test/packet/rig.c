@@ -34,6 +34,8 @@
 #define RIG_FIRST_VIP	  5u
 #define RIG_BE_LINES	  (RIG_FIRST_BACKEND + RIG_BACKENDS)
 #define RIG_OUTSIDE	  4096u
+#define RIG_QUIC	  1024u /* entries of a half of lb_quic */
+#define RIG_QUIC_RUN	  7u
 
 struct rig {
 	struct balancer_tables balancer;
@@ -58,6 +60,7 @@ struct rig *rig_open(void)
 	    .pools = 1,
 	    .service_lines = RIG_SERVICE_LINES,
 	    .buckets = RIG_BUCKETS,
+	    .quic = RIG_QUIC,
 	};
 	const __u32 key = 0;
 	int err, fd;
@@ -100,6 +103,9 @@ static void rig_service(const struct rig_config *config, int index, struct lb_se
 	service->first_backend = config->backends_outside ? RIG_OUTSIDE : RIG_FIRST_BACKEND;
 	service->flags = config->hash_source ? LB_SERVICE_HASH_SOURCE : 0;
 	service->source_skip = config->source_skip;
+	if (config->quic)
+		service->flags |= LB_SERVICE_QUIC;
+	service->quic_run = config->second_half ? RIG_QUIC + RIG_QUIC_RUN : RIG_QUIC_RUN;
 }
 
 static __u64 rig_service_hash(const struct lb_service *service)
@@ -235,6 +241,7 @@ static void rig_put_backends(struct rig *rig)
 		memcpy(line.eth_src, wrap.src_mac, 6);
 		line.vlan_tci_be = htons(wrap.tci);
 		line.flags = LB_BACKEND_USED | (config->not_ready ? 0 : LB_BACKEND_READY) |
+			     (config->dead & 1u << i ? 0 : LB_BACKEND_ALIVE) |
 			     (config->outer_v6 ? LB_BACKEND_IPV6 : 0);
 		line.ifindex = config->other_device ? RIG_IFINDEX_OTHER : RIG_IFINDEX_IN;
 		line.mtu = config->mtu ? config->mtu : 1500;
@@ -248,12 +255,29 @@ static void rig_put_backends(struct rig *rig)
 	}
 }
 
+/* Backends stand for themselves in the live half; in the other one each for the next. */
+static void rig_put_quic(struct rig *rig)
+{
+	for (unsigned int half = 0; half < 2; half++) {
+		__u16 *run =
+		    (__u16 *)rig->balancer.memory[BALANCER_QUIC] + half * RIG_QUIC + RIG_QUIC_RUN;
+		const unsigned int shift = half != (rig->config.second_half ? 1 : 0);
+
+		run[0] = RIG_QUIC_ID(RIG_BACKENDS - 1);
+		for (unsigned int id = 1; id <= run[0]; id++)
+			run[id] = LB_SLOT_NONE;
+		for (unsigned int i = 0; i < RIG_BACKENDS; i++)
+			run[RIG_QUIC_ID(i)] = (i + shift) % RIG_BACKENDS;
+	}
+}
+
 void rig_configure(struct rig *rig, const struct rig_config *config)
 {
 	rig->config = *config;
 	rig->poison->bss->poison_no_headroom = config->no_headroom;
 	rig_put_services(rig);
 	rig_put_backends(rig);
+	rig_put_quic(rig);
 }
 
 static void rig_read_counters(const struct rig *rig, struct rig_counters *ret)
@@ -320,6 +344,12 @@ void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_res
 void rig_expect(const struct rig *rig, const struct packet *packet, const struct frame *in,
 		struct frame *ret_out, int *ret_vip, int *ret_backend)
 {
+	rig_expect_at(rig, packet, in, -1, ret_out, ret_vip, ret_backend);
+}
+
+void rig_expect_at(const struct rig *rig, const struct packet *packet, const struct frame *in,
+		   int which, struct frame *ret_out, int *ret_vip, int *ret_backend)
+{
 	const __u32 ports = htons(packet_sport(packet)) | (__u32)htons(packet_dport(packet)) << 16;
 	const int v4 = packet->af == 4;
 	__u64 src[2], dst[2], service;
@@ -337,7 +367,7 @@ void rig_expect(const struct rig *rig, const struct packet *packet, const struct
 		hash = lb_flow_hash_source(RIG_SEED, src[0], src[1], src[1] >> 32, v4);
 	else
 		hash = lb_flow_hash(RIG_SEED, src[0], src[1], src[1] >> 32, v4, ports, service);
-	backend = lb_hash_slot(hash, RIG_SLOT_COUNT) % RIG_BACKENDS;
+	backend = which < 0 ? lb_hash_slot(hash, RIG_SLOT_COUNT) % RIG_BACKENDS : (__u32)which;
 	rig_wrap(&rig->config, backend, &wrap);
 	wrap.flow_label = hash & 0xfffff;
 	packet_wrap(in, packet->af, &wrap, ret_out);

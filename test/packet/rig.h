@@ -14,9 +14,11 @@
 
 #include "packets.h"
 
-#define RIG_IFINDEX_IN	  1 /* TEST_RUN's packets arrive on lo */
-#define RIG_IFINDEX_OTHER 7
-#define RIG_TCI		  0x6064 /* priority 3, VLAN 100 */
+#define RIG_IFINDEX_IN	     1 /* TEST_RUN's packets arrive on lo */
+#define RIG_IFINDEX_OTHER    7
+#define RIG_TCI		     0x6064 /* priority 3, VLAN 100 */
+
+#define RIG_QUIC_ID(backend) (0x0101 + 300 * (backend))
 
 /* Everything is zero for the plain case: l2, no tag, back out of the same device, MTU 1500. */
 struct rig_config {
@@ -25,6 +27,8 @@ struct rig_config {
 	bool tag;
 	bool other_device;
 	bool hash_source;
+	bool quic;	     /* affinity: quic; the backends' ids are RIG_QUIC_ID() */
+	uint8_t dead;	     /* bit i: backend i is not alive */
 	uint8_t source_skip; /* with hash_source */
 	bool not_ready;
 	bool no_backend;
@@ -63,6 +67,10 @@ void rig_run_cut(struct rig *rig, const struct frame *in, size_t len,
 /* Where the packet must go by the hash: the frame, the VIP's id, the backend's line. */
 void rig_expect(const struct rig *rig, const struct packet *packet, const struct frame *in,
 		struct frame *ret_out, int *ret_vip, int *ret_backend);
+
+/* The same, but to the pool's backend `which` (from 0 on), whatever the hash says; -1: as above. */
+void rig_expect_at(const struct rig *rig, const struct packet *packet, const struct frame *in,
+		   int which, struct frame *ret_out, int *ret_vip, int *ret_backend);
 
 /* XDP_TX, or XDP_REDIRECT with `other_device`. */
 uint32_t rig_expect_action(const struct rig *rig);

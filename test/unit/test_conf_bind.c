@@ -450,7 +450,7 @@ Test(conf_bind, suggests_the_nearest_key)
 		       "= did you mean 'weight'?\n");
 	conf_text_says(WITH_BACKENDS("{address: 10.0.0.1, colour: red}"),
 		       "4:40: error: unknown key 'colour'\n"
-		       "= the keys of a backend are: address, weight, state\n");
+		       "= the keys of a backend are: address, weight, state, quic_id\n");
 }
 
 Test(conf_bind, does_not_miss_a_key_that_is_misspelt)

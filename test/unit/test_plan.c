@@ -515,3 +515,66 @@ Test(plan, an_empty_config_is_planned_too)
 	layout_free(empty);
 	change_close(&c);
 }
+
+/* The first pool is used by a VIP with affinity: quic, before and after. */
+static struct change change_open_quic(void)
+{
+	struct change c = {.before = small(), .after = small()};
+	struct conf_pool *pools[] = {&c.before->pools[0], &c.after->pools[0]};
+
+	for (int k = 0; k < 2; k++) {
+		pools[k]->quic = true;
+		for (size_t j = 0; j < pools[k]->n_backends; j++)
+			pools[k]->backends[j].quic_id = (uint16_t)(10 + j);
+	}
+	c.layout = fixture_apply(fixture_empty(), NULL, c.before);
+	return c;
+}
+
+Test(plan, another_quic_id_is_a_change_that_wants_the_tables_written)
+{
+	for (int adopting = 0; adopting <= 1; adopting++) {
+		struct change c = change_open_quic();
+
+		c.after->pools[0].backends[1].quic_id = 13;
+		c.plan = fixture_plan(c.layout, adopting ? NULL : c.before, c.after);
+		cr_expect_eq(c.plan->pools[0].kind, PLAN_CHANGE);
+		cr_expect(c.plan->pools[0].quic_changed);
+		cr_assert_eq(c.plan->pools[0].n_backends, 1);
+		cr_expect_str_eq(c.plan->pools[0].backends[0].detail, "quic_id 11 → 13");
+		cr_expect_not(c.plan->rebuild);
+		change_close(&c);
+	}
+}
+
+/* Else its id would lead to whoever gets its place. */
+Test(plan, the_ids_of_a_quic_pool_change_with_its_backends)
+{
+	struct change c = change_open_quic();
+
+	fixture_drop_backend(&c.after->pools[0], 1);
+	change_plan(&c);
+	cr_expect(c.plan->pools[0].quic_changed);
+	change_close(&c);
+
+	c = change_open_quic();
+	c.before->pools[0].quic = c.after->pools[0].quic = false;
+	fixture_drop_backend(&c.after->pools[0], 1);
+	change_plan(&c);
+	cr_expect_not(c.plan->pools[0].quic_changed);
+	change_close(&c);
+}
+
+Test(plan, a_large_quic_id_wants_larger_maps)
+{
+	struct change c = change_open_quic();
+
+	cr_expect_geq(c.layout->caps.quic, 13);
+	c.after->pools[0].backends[1].quic_id = 60000;
+	change_plan(&c);
+	cr_expect(c.plan->rebuild);
+	cr_expect_str_eq(c.plan->rebuild_reason, "no room for the QUIC ids");
+	cr_expect_geq(c.plan->layout->caps.quic, 60001);
+	cr_expect_eq(c.plan->layout->pools[0].backends[1].quic_id, 60000);
+	change_close(&c);
+}

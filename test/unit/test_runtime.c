@@ -167,6 +167,7 @@ Test(runtime, all_down_and_drop_leaves_no_backend)
 	cr_expect_eq(pool->n_usable, 0);
 	slots = build();
 	cr_expect_eq(slots[0], LB_SLOT_NONE);
+	cr_expect_not(backend("10.0.0.1")->alive);
 	free(slots);
 }
 
@@ -180,6 +181,19 @@ Test(runtime_use_all, all_down_ignores_health_but_neither_drain_nor_next_hop)
 	cr_expect(backend("10.0.0.1")->usable);
 	cr_expect(!backend("10.0.0.2")->usable);
 	cr_expect(!backend("10.0.0.3")->usable);
+	cr_expect(backend("10.0.0.1")->alive, "health is ignored");
+}
+
+Test(runtime, drain_and_weight_0_take_nothing_from_what_a_backend_owns)
+{
+	backend("10.0.0.1")->state = CONF_BACKEND_DRAIN;
+	backend("10.0.0.2")->weight = 0;
+	runtime_judge_health(pool);
+	cr_expect(backend("10.0.0.1")->alive);
+	cr_expect(backend("10.0.0.2")->alive);
+	backend("10.0.0.1")->health = HEALTH_DOWN;
+	runtime_judge_health(pool);
+	cr_expect_not(backend("10.0.0.1")->alive);
 }
 
 Test(runtime_use_all, one_healthy_backend_is_enough_for_health_to_count)
@@ -257,7 +271,7 @@ Test(runtime, a_line_of_ipv4_holds_next_hop_and_prepared_header)
 	struct iphdr ip;
 
 	runtime_fill_line(backend("10.0.0.1"), &nh, &config->node, &line);
-	cr_expect_eq(line.flags, LB_BACKEND_USED | LB_BACKEND_READY);
+	cr_expect_eq(line.flags, LB_BACKEND_USED | LB_BACKEND_READY | LB_BACKEND_ALIVE);
 	cr_expect_eq(line.ifindex, 7);
 	cr_expect_eq(line.mtu, 1500);
 	cr_expect_eq(ntohs(line.vlan_tci_be), 100);
@@ -298,10 +312,11 @@ Test(runtime, a_line_without_next_hop_still_says_whose_it_is)
 
 	nh.status = NEXTHOP_NEIGH_FAILED;
 	backend("10.0.0.1")->health = HEALTH_DOWN;
+	backend("10.0.0.1")->alive = false;
 	runtime_fill_line(backend("10.0.0.1"), &nh, &config->node, &line);
 	cr_expect_eq(line.flags, LB_BACKEND_USED | LB_BACKEND_DOWN);
 	cr_expect_eq(line.outer[19], 1);
 	runtime_fill_line(backend("2001:db8::4"), NULL, &config->node, &line);
-	cr_expect_eq(line.flags, LB_BACKEND_USED | LB_BACKEND_IPV6);
+	cr_expect_eq(line.flags, LB_BACKEND_USED | LB_BACKEND_IPV6 | LB_BACKEND_ALIVE);
 	cr_expect_eq(line.outer[39], 4);
 }

@@ -29,6 +29,7 @@ LB_TABLE(lb_control);
 LB_TABLE(lb_disp);
 LB_TABLE(lb_services);
 LB_TABLE(lb_ranges);
+LB_TABLE(lb_quic);
 LB_TABLE(lb_slots);
 LB_TABLE(lb_slot_base);
 LB_TABLE(lb_backends);

@@ -9,6 +9,7 @@
 
 #include "maps.h"
 #include "pkt.h"
+#include "quic.h"
 #include "settings.h"
 
 /* The hash of the source without its last `skip` bits, fewer than an address of its family has. */
@@ -28,13 +29,27 @@ static __always_inline __u32 lb_slot_hash_source(const struct lb_pkt *pkt, __u32
 	return lb_flow_hash_source(lb_setting(seed), hi, lo, last, af == LB_IPV4);
 }
 
-static __always_inline __u32 lb_slot_hash(const struct lb_pkt *pkt,
-					  const struct lb_service *service, const int af)
+static __always_inline __u32 lb_slot_hash_flow(const struct lb_pkt *pkt, const int af)
 {
-	if (lb_unlikely(service->flags) && service->flags & LB_SERVICE_HASH_SOURCE)
-		return lb_slot_hash_source(pkt, service->source_skip, af);
 	return lb_flow_hash(lb_setting(seed), pkt->src.hi, pkt->src.lo, pkt->src.last,
 			    af == LB_IPV4, pkt->ports, pkt->service_hash);
+}
+
+/* What a service with flags wants: another hash, or a backend that the packet itself names, whose
+ * line is then in pkt->backend_id. */
+static __always_inline int lb_slot_by_flags(struct lb_pkt *pkt, const struct lb_service *service,
+					    const int af)
+{
+	if (service->flags & LB_SERVICE_HASH_SOURCE) {
+		pkt->hash = lb_slot_hash_source(pkt, service->source_skip, af);
+		return 0;
+	}
+	pkt->hash = lb_slot_hash_flow(pkt, af);
+	if (!(service->flags & LB_SERVICE_QUIC) || !lb_setting(quic))
+		return 0;
+	pkt->backend_id = lb_quic_backend(pkt->ctx, pkt->l3_off + pkt->l4_off, service->quic_run,
+					  service->first_backend);
+	return pkt->backend_id != LB_QUIC_NO_BACKEND;
 }
 
 /*
@@ -47,7 +62,12 @@ static __always_inline int lb_slot_find(struct lb_pkt *pkt, const struct lb_serv
 {
 	__u32 index, backend;
 
-	pkt->hash = lb_slot_hash(pkt, service, af);
+	if (lb_unlikely(service->flags)) {
+		if (lb_slot_by_flags(pkt, service, af))
+			return LB_NEXT;
+	} else {
+		pkt->hash = lb_slot_hash_flow(pkt, af);
+	}
 	index = service->first_slot + lb_hash_slot(pkt->hash, service->slot_count);
 	lb_stop_if(index >= lb_setting(slots), LB_REASON_TABLE_FAULT);
 	backend = LB_READ_ONCE(lb_table(lb_slots, __u16)[index]) & LB_SLOT_BACKEND;

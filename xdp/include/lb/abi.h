@@ -31,6 +31,7 @@ enum lb_forward {
 /* struct lb_service.flags */
 enum lb_service_flag {
 	LB_SERVICE_HASH_SOURCE = 1 << 0, /* affinity: source; else the 5-tuple is hashed */
+	LB_SERVICE_QUIC = 1 << 1,	 /* affinity: quic; what has no backend's id is hashed */
 };
 
 /*
@@ -59,7 +60,8 @@ struct lb_service {
 	__u32 pool_id;	     /* index into lb_pools, for the agent's adoption */
 	__u8 source_skip;    /* HASH_SOURCE: bits at the address's end that are not hashed */
 	__u8 reserved[3];    /* zero */
-	__u32 reserved2[3];  /* zero */
+	__u32 quic_run;	     /* QUIC: the pool's run in lb_quic, whichever half it is in */
+	__u32 reserved2[2];  /* zero */
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
 
@@ -76,6 +78,25 @@ _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cac
  */
 #define LB_SERVICE_RANGES 0x80
 #define LB_RANGE_STEPS	  7u /* of the search in a run: fewer than 2^7 lines */
+
+/*
+ * QUIC connection ids that carry their backend's id, in the plain form of QUIC-LB
+ * (draft-ietf-quic-load-balancers): one byte, of which the upper three bits are the configuration
+ * and the lower five the number of bytes that follow; the backend's id, two bytes, most significant
+ * first; then at least four bytes of the server's choice. A connection id has at most 20 bytes in
+ * QUIC 1 (RFC 9000, section 17.2).
+ */
+#define LB_QUIC_CONFIG	     0
+#define LB_QUIC_CONFIG_SHIFT 5
+#define LB_QUIC_LEN_MASK     0x1f
+#define LB_QUIC_LEN_MIN	     6u
+#define LB_QUIC_LEN_MAX	     19u
+#define LB_QUIC_ID_MAX	     0xffffu
+
+/*
+ * lb_quic: __u16 an entry, two halves. A pool's run: the largest id, then for each id from 1 up to
+ * that the backend's place in its pool's run of lb_backends, or LB_SLOT_NONE.
+ */
 
 /* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_half`. */
 #define LB_DISP_EMPTY 0xffffffffu /* no VIP is in the bucket */
@@ -97,9 +118,13 @@ enum lb_backend_flag {
 	LB_BACKEND_IPV6 = 1 << 2, /* the backend's address family, hence the outer header's */
 	LB_BACKEND_DOWN =
 	    1 << 3, /* health at last report; for adoption, the data path ignores it */
+	/* Whatever belongs to it by its id reaches it, be it drained: the health checks say nothing
+	 * against it, or all are ignored. */
+	LB_BACKEND_ALIVE = 1 << 4,
 	/* Next hop resolved: MACs, ifindex and outer header are valid. The sign of the word that
 	 * the flags are read with, so that one instruction tests it. */
 	LB_BACKEND_READY = 1 << 15,
+	LB_BACKEND_OWNS = LB_BACKEND_ALIVE | LB_BACKEND_READY,
 };
 
 /*
@@ -154,6 +179,7 @@ struct lb_settings {
 	__u64 service_half;   /* lines of one half of lb_services: 2^n, n from 1 on */
 	__u64 service_shift;  /* 64 - n */
 	__u64 ranges;	      /* lines of one half of lb_ranges; 0: no VIP has more than one port */
+	__u64 quic;	      /* entries of lb_quic, both halves; 0: no VIP has affinity: quic */
 	__u64 slots;	      /* entries of lb_slots */
 	__u64 backends;	      /* lines of lb_backends, and counters in a row of lb_counters */
 	__u64 vips;	      /* counters in a row of lb_counters */
