@@ -63,7 +63,7 @@ Test(conf_affinity, reads_the_ids_of_a_quic_pool)
 Test(conf_affinity, wants_an_id_of_each_backend_of_a_quic_pool)
 {
 	conf_text_says(QUIC("{address: 10.0.0.1, quic_id: 1}, {address: 10.0.0.2}"),
-		       "3:72: error: backend 10.0.0.2 of pool 'web' has no 'quic_id'\n"
+		       "3:69: error: backend 10.0.0.2 of pool 'web' has no 'quic_id'\n"
 		       "= 'affinity: quic' in line 5 wants one of each backend of the pool\n");
 }
 
@@ -97,6 +97,6 @@ Test(conf_affinity, rejects_quic_over_tcp)
 	conf_text_says(
 	    HEAD
 	    "pools: {web: {backends: [{address: 10.0.0.1, quic_id: 1}]}}\nvips:\n" QUIC_VIP("tcp"),
-	    "5:96: error: 'affinity: quic' is for 'protocol: udp' alone\n"
+	    "5:93: error: 'affinity: quic' is for 'protocol: udp' alone\n"
 	    "= QUIC is carried by UDP\n");
 }

@@ -35,6 +35,7 @@ struct xdp_config {
 	bool redirect; /* out of another device than the packets came from */
 	bool tag;      /* packets leave with a VLAN tag */
 	bool source;   /* affinity: source */
+	bool quic;     /* affinity: quic */
 	bool range;    /* each VIP has a range of ports, the packets' among them */
 	size_t vips, backends;
 };

@@ -37,6 +37,8 @@ enum xdp_shape {
 	XDP_SHAPE_EXT_TRUNCATED, /* an IPv6 extension header is longer than the packet */
 	XDP_SHAPE_EXT_LIMIT,	 /* nine IPv6 extension headers */
 	XDP_SHAPE_JUMBOGRAM,	 /* IPv6 payload length 0 and a hop-by-hop header */
+	XDP_SHAPE_QUIC_SHORT,	 /* UDP: a short header with the id of backend 1 */
+	XDP_SHAPE_QUIC_LONG,	 /* UDP: the same in a long header */
 	XDP_SHAPE_MAPPED,	 /* from ::ffff:100.64.0.1 */
 };
 

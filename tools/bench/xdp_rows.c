@@ -222,6 +222,30 @@ static int add_ranges(struct xdp_rows *rows, const char *pattern)
 	return r;
 }
 
+/* By the connection id, in either header, and without one. */
+static int add_quic(struct xdp_rows *rows, const char *pattern)
+{
+	static const struct {
+		enum xdp_shape shape;
+		const char *suffix;
+	} shapes[] = {{XDP_SHAPE_QUIC_SHORT, "-quic-short"},
+		      {XDP_SHAPE_QUIC_LONG, "-quic-long"},
+		      {XDP_PLAIN, "-quic-no-id"}};
+	int r = 0;
+
+	for (int af = 4; af <= 6; af += 2)
+		for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]) && !r; i++) {
+			struct xdp_row row = plain(af, IPPROTO_UDP, false);
+
+			row.config.quic = true;
+			row.shape = shapes[i].shape;
+			row.target_floors = 0;
+			strcat(row.name, shapes[i].suffix);
+			r = add(rows, pattern, &row);
+		}
+	return r;
+}
+
 static struct xdp_row varied(int af, bool ipip, const char *suffix)
 {
 	struct xdp_row row = plain(af, IPPROTO_TCP, ipip);
@@ -381,6 +405,8 @@ static int add_standard(struct xdp_rows *rows, const char *pattern, bool quick)
 		r = add_variants(rows, pattern);
 	if (!r)
 		r = add_ranges(rows, pattern);
+	if (!r)
+		r = add_quic(rows, pattern);
 	if (!r)
 		r = add_shapes(rows, pattern);
 	if (!r)

@@ -37,8 +37,8 @@ bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 {
 	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
 	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
-	       a->source == b->source && a->range == b->range && a->vips == b->vips &&
-	       a->backends == b->backends;
+	       a->source == b->source && a->quic == b->quic && a->range == b->range &&
+	       a->vips == b->vips && a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -61,11 +61,14 @@ static void write_pools(const struct xdp_config *c, FILE *out)
 		fprintf(out, "  pool-%zu:\n    backends:\n", pool);
 		for (; next < end; next++) {
 			if (c->outer_af == 4)
-				fprintf(out, "      - {address: 10.%zu.%zu.%zu}\n",
-					(next >> 16) + 1, next >> 8 & 255, next & 255);
+				fprintf(out, "      - {address: 10.%zu.%zu.%zu", (next >> 16) + 1,
+					next >> 8 & 255, next & 255);
 			else
-				fprintf(out, "      - {address: \"2001:2:0:1::%zx:%zx\"}\n",
+				fprintf(out, "      - {address: \"2001:2:0:1::%zx:%zx\"",
 					next >> 16, next & 0xffff);
+			if (c->quic)
+				fprintf(out, ", quic_id: %zu", next % LB_QUIC_ID_MAX + 1);
+			fputs("}\n", out);
 		}
 	}
 }
@@ -90,7 +93,10 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 			"  - {name: vip-%zu, address: \"%s\", protocol: %s, port: %s, forward: %s, "
 			"pool: pool-%zu%s}\n",
 			i, addr_format(&addr, address), c->proto == CONF_TCP ? "tcp" : "udp", ports,
-			c->ipip ? "ipip" : "l2", i % pools, c->source ? ", affinity: source" : "");
+			c->ipip ? "ipip" : "l2", i % pools,
+			c->source ? ", affinity: source"
+			: c->quic ? ", affinity: quic"
+				  : "");
 	}
 	if (fclose(out)) {
 		free(text);
