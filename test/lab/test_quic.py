@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""affinity: quic, by datagrams that look like QUIC to a balancer: who gets what."""
+"""affinity: quic: who gets what, by datagrams that look like QUIC to a balancer, and by a real QUIC
+client and server (ngtcp2) whose connection has to live through changes of the client's port."""
 
 import os
 import socket
+import subprocess
 
 import pytest
 
-from lablib import config
+from lablib import config, paths
 from lablib.site import UDP_PORT
 
 POOLS = {"web4": config.V4, "web6": config.V6}
@@ -114,3 +116,83 @@ def test_the_next_agent_knows_the_ids(site):
         assert who_answers(site, vip, short(connection_id(2))) == {"be2"}
         assert who_answers(site, vip, short(connection_id(40000))) == {"be3"}
     assert {b["quic_id"] for b in site.agent.ctl("backends")} == {1, 2, 40000}
+
+
+# A real stack
+
+QUIC_PORT = 4433
+PEER = os.path.join(paths.BUILD, "test", "lab", "quic_peer")
+MOVES = 6
+
+
+def stack_document(affinity):
+    doc = document()
+    for vip in doc["vips"]:
+        vip.update(port=QUIC_PORT, affinity=affinity)
+    return doc
+
+
+@pytest.fixture(scope="module")
+def servers(site):
+    """On each backend, for each VIP, a QUIC server that has the backend's id in its ids."""
+    if not os.access(PEER, os.X_OK):
+        pytest.skip("quic_peer is not built: libngtcp2-dev, libngtcp2-crypto-gnutls-dev and "
+                    "libgnutls28-dev are missing")
+    cert, key = (os.path.join(site.lab.dir, n) for n in ("quic-cert.pem", "quic-key.pem"))
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=lab", "-keyout", key,
+                    "-out", cert], check=True, capture_output=True)
+    started = [site.lab.start(f"quic-{b.name}-{case}",
+                              [PEER, "server", b.name, str(backend_id), address, str(QUIC_PORT),
+                               cert, key], b.ns)
+               for b, backend_id in zip(site.lab.backends, (1, 0x0102, 40000))
+               for case, (address, _, _) in config.CASES.items()]
+    for process in started:
+        process.wait_log("ready")
+
+
+def answers_of_a_moving_client(site, vip):
+    """Exit status, and the backend that answered before each move and after the last one."""
+    with site.lab.client.enter():
+        done = subprocess.run([PEER, "client", vip, str(QUIC_PORT)], text=True,
+                              input="\n" * MOVES, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout.split()
+
+
+def test_a_connection_stays_on_its_backend_when_the_client_moves(site, servers, vip):
+    site.agent.reload(stack_document("quic"))
+    seen = set()
+    for _ in range(8):
+        status, names = answers_of_a_moving_client(site, vip)
+        assert status == 0
+        assert len(names) == MOVES + 1 and len(set(names)) == 1
+        seen |= set(names)
+    assert len(seen) > 1, "eight connections and one backend"
+
+
+def test_without_the_ids_a_client_that_moves_loses_its_connection(site, servers):
+    """What makes the test above one: by the flow's hash some move goes to another backend."""
+    site.agent.reload(stack_document("flow"))
+    vip = config.CASES["l2-v4"][0]
+    assert any(answers_of_a_moving_client(site, vip)[0] != 0 for _ in range(4))
+
+
+def test_a_drain_ends_no_connection_of_a_client_that_moves(site, servers):
+    """Every backend of the pool is drained between two questions of the client."""
+    vip, _, pool = config.CASES["l2-v4"]
+    site.agent.reload(stack_document("quic"))
+    with site.lab.client.enter():
+        client = subprocess.Popen([PEER, "client", vip, str(QUIC_PORT)], text=True, bufsize=1,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        name = client.stdout.readline()
+        for address in POOLS[pool]:
+            site.agent.lbctl("drain", pool, address)
+        after, _ = client.communicate("\n" * MOVES, timeout=60)
+        assert client.returncode == 0
+        assert after == name * MOVES
+    finally:
+        client.kill()
+        client.wait()
+        for address in POOLS[pool]:
+            site.agent.lbctl("undrain", pool, address)

@@ -16,8 +16,9 @@ PACKAGES=(
 	build-essential clang llvm bpftool meson ninja-build pkg-config
 	libbpf-dev libxdp-dev libelf-dev libnl-3-dev libyaml-dev libevent-dev
 	libjansson-dev libsystemd-dev libcriterion-dev linux-libc-dev
+	libngtcp2-dev libngtcp2-crypto-gnutls-dev libgnutls28-dev
 	iproute2 iputils-ping ethtool nftables netsniff-ng procps util-linux mount curl nginx-light
-	iperf3 tcpdump python3 python3-pytest python3-scapy python3-yaml
+	iperf3 tcpdump openssl python3 python3-pytest python3-scapy python3-yaml
 	clang-format mandoc
 )
 
