@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "ranges.h"
+#include "ratelimit.h"
 #include "svctable.h"
 
 static void fill_service(const struct layout *layout, const struct layout_vip *vip,
-			 struct lb_service *s)
+			 uint32_t first_line, struct lb_service *s)
 {
 	const struct layout_pool *pool = &layout->pools[vip->pool_id];
 
@@ -27,8 +28,10 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 	s->slot_count = pool->slot_count;
 	s->first_backend = pool->first_backend;
 	s->pool_id = vip->pool_id;
-	s->flags = vip->flags;
 	s->source_skip = vip->source_skip;
+	s->flags = (uint8_t)(vip->flags | (vip->n_limits ? LB_SERVICE_LIMITED : 0));
+	if (vip->n_limits)
+		s->limits = LB_LIMITS_RUN(first_line + vip->first_limit, vip->n_limits);
 }
 
 static void write_directory(const struct layout *layout, const struct dataplane_target *t)
@@ -55,7 +58,11 @@ int tables_write(const struct layout *layout, const struct dataplane_target *tar
 	if (!services)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < layout->n_vips; i++)
-		fill_service(layout, &layout->vips[i], &services[i]);
+		fill_service(layout, &layout->vips[i], target->limit_first, &services[i]);
+	for (size_t i = 0; i < layout->n_limits; i++)
+		limits_fill_line(&layout->limits[i], &target->limits[i]);
+	/* Before the switch: that a serial was given must be known wherever it is in use. */
+	target->control->limit_serial = layout->limit_serial;
 	r = ranges_build(services, &n, target->ranges, target->caps.ranges);
 	if (!r)
 		r = svctable_build(services, n, target->services, target->caps.service_lines,
