@@ -37,8 +37,8 @@ bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 {
 	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
 	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
-	       a->source == b->source && a->range == b->range && a->vips == b->vips &&
-	       a->backends == b->backends;
+	       a->source == b->source && a->limits == b->limits && a->range == b->range &&
+	       a->vips == b->vips && a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -92,6 +92,8 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 			i, addr_format(&addr, address), c->proto == CONF_TCP ? "tcp" : "udp", ports,
 			c->ipip ? "ipip" : "l2", i % pools, c->source ? ", affinity: source" : "");
 	}
+	if (c->limits)
+		fprintf(out, "filters: {rate_limits: [%s]}\n", c->limits);
 	if (fclose(out)) {
 		free(text);
 		return NULL;
