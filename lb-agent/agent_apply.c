@@ -224,6 +224,8 @@ static int zero_new_totals(struct apply *apply)
 	const struct plan *plan = apply->plan;
 	int r = 0;
 
+	for (size_t i = 0; i < plan->n_new_limit_ids; i++)
+		dataplane_reset_limit(apply->agent->dp, plan->new_limit_ids[i]);
 	if (plan->rebuild)
 		return 0; /* fresh maps are zero */
 	for (size_t i = 0; i < plan->n_new_vip_ids && !r; i++)
@@ -387,6 +389,8 @@ static void undo(struct apply *apply)
  */
 static bool needs_grace(const struct plan *plan)
 {
+	if (plan->rebuild && plan->layout->n_limits)
+		return true;
 	for (size_t i = 0; i < plan->n_vips; i++)
 		if (plan->vips[i].kind == PLAN_REMOVE)
 			return true;
@@ -411,6 +415,10 @@ static void carry_totals(struct apply *apply)
 	for (size_t i = 0; i < plan->n_vip_moves; i++)
 		if (!dataplane_read_old_vip(dp, plan->vip_moves[i].from, &vip))
 			dataplane_add_vip_total(dp, plan->vip_moves[i].to, &vip);
+	/* A limit with a serial that was given before is one that is kept. */
+	for (size_t i = 0; plan->rebuild && i < plan->layout->n_limits; i++)
+		if (plan->layout->limits[i].serial <= apply->agent->layout->limit_serial)
+			dataplane_carry_limit(dp, plan->layout->limits[i].id);
 	for (size_t i = 0; i < plan->n_vips; i++) {
 		const struct plan_vip *p = &plan->vips[i];
 

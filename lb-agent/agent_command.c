@@ -247,6 +247,7 @@ json_t *agent_command(void *ctx, const char *command, const json_t *args, char *
 		      char **ret_diagnostics)
 {
 	const char *pool = json_string_value(json_object_get(args, "pool"));
+	const char *vip = json_string_value(json_object_get(args, "vip"));
 	struct agent *agent = ctx;
 	json_t *data;
 
@@ -264,6 +265,10 @@ json_t *agent_command(void *ctx, const char *command, const json_t *args, char *
 		data = agent_report_vips(agent);
 	else if (!strcmp(command, "counters"))
 		data = agent_report_counters(agent);
+	else if (!strcmp(command, "limits") && vip && !conf_find_vip(agent->config, vip))
+		return refuse(ret_error, "there is no VIP '%s'; 'lbctl vips' shows them", vip);
+	else if (!strcmp(command, "limits"))
+		data = agent_report_limits(agent, vip);
 	else if (!strcmp(command, "backends") && pool && !conf_find_pool(agent->config, pool))
 		return refuse(ret_error, "there is no pool '%s'; 'lbctl vips' shows the pools",
 			      pool);

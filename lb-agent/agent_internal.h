@@ -113,4 +113,7 @@ json_t *agent_report_backend(struct agent *agent, struct runtime_pool *pool,
 			     struct runtime_backend *backend);
 json_t *agent_report_counters(struct agent *agent);
 
+/* agent_report_limits.c; `only_vip` may be NULL, and else is a VIP of the config. */
+json_t *agent_report_limits(struct agent *agent, const char *only_vip);
+
 #endif

@@ -35,6 +35,13 @@ static const char *const names[BALANCER_TABLES] = {
     [BALANCER_BE_BASE] = "lb_be_base",
     [BALANCER_COUNTERS] = "lb_counters",
     [BALANCER_REASON_CTR] = "lb_reason_ctr",
+    [BALANCER_LIMITS] = "lb_limits",
+    [BALANCER_LIMIT_CELLS] = "lb_limit_cells",
+    [BALANCER_LIMIT_CTR] = "lb_limit_ctr",
+};
+
+static const char *const map_names[BALANCER_MAPS] = {
+    [BALANCER_LIMIT_SOURCES] = "lb_limit_src",
 };
 
 /* Whole cache lines. */
@@ -51,6 +58,16 @@ static uint32_t at_least_one(uint32_t n)
 const char *balancer_table_name(enum balancer_table table)
 {
 	return names[table];
+}
+
+const char *balancer_map_name(enum balancer_map map)
+{
+	return map_names[map];
+}
+
+size_t balancer_limit_row(const struct layout_caps *caps)
+{
+	return lines((size_t)at_least_one(caps->limits) * sizeof(struct lb_limit_counter));
 }
 
 size_t balancer_backend_column(const struct layout_caps *caps)
@@ -111,6 +128,12 @@ size_t balancer_table_bytes(enum balancer_table table, const struct layout_caps 
 		return rows * balancer_counter_row(caps);
 	case BALANCER_REASON_CTR:
 		return rows * sizeof(struct lb_counter) * LB_REASON_ROW;
+	case BALANCER_LIMITS: /* one line where there is none: half of it is no line */
+		return sizeof(struct lb_limit) * (caps->limits ? (size_t)2 * caps->limits : 1);
+	case BALANCER_LIMIT_CELLS:
+		return sizeof(struct lb_limit_cell) * at_least_one(caps->limits);
+	case BALANCER_LIMIT_CTR: /* the last row is the agent's */
+		return (rows + 1) * balancer_limit_row(caps);
 	default:
 		return 0;
 	}
@@ -130,6 +153,7 @@ int balancer_caps(const size_t bytes[BALANCER_TABLES], struct layout_caps *ret_c
 			? 0
 			: (uint32_t)(bytes[BALANCER_QUIC] / sizeof(uint16_t) / 2),
 	    .buckets = (uint32_t)(bytes[BALANCER_DISP] / sizeof(uint32_t) / 2),
+	    .limits = (uint32_t)(bytes[BALANCER_LIMITS] / sizeof(struct lb_limit) / 2),
 	};
 	for (int i = 0; i < BALANCER_TABLES; i++) {
 		const size_t want = balancer_table_bytes(i, ret_caps);
@@ -269,7 +293,7 @@ static int set_sizes(struct balancer_bpf *skel, const struct layout_caps *caps, 
 		if (r)
 			return err_set(err, r, "sizing table %s: %s", names[i], strerror(-r));
 	}
-	return 0;
+	return bpf_map__set_max_entries(skel->maps.lb_limit_src, at_least_one(caps->limit_sources));
 }
 
 static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpus,
@@ -289,6 +313,9 @@ static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpu
 	    .cpus = (uint32_t)cpus,
 	    .counter_row = balancer_counter_row(caps),
 	    .backend_column = balancer_backend_column(caps),
+	    .limit_lines = 2 * (uint64_t)caps->limits,
+	    .limits = caps->limits,
+	    .limit_row = balancer_limit_row(caps),
 	};
 }
 

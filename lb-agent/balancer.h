@@ -2,8 +2,8 @@
 /*
  * balancer.h - the balancer object, opened with tables of the wanted sizes.
  *
- * Every map of the balancer is a table: an array map of one entry, which is the whole table. The
- * program does not look it up. Its instructions name the map (BPF_PSEUDO_MAP_FD); just before
+ * Nearly every map of the balancer is a table: an array map of one entry, which is the whole table.
+ * The program does not look it up. Its instructions name the map (BPF_PSEUDO_MAP_FD); just before
  * loading they are made to name the address of the map's value (BPF_PSEUDO_MAP_VALUE), which the
  * kernel allows for arrays of one entry. Data sections, which libbpf would address like that by
  * itself, cannot be resized by libbpf 1.1. The settings (struct lb_settings) are written into the
@@ -38,15 +38,25 @@ enum balancer_table {
 	BALANCER_BE_BASE,
 	BALANCER_COUNTERS,
 	BALANCER_REASON_CTR,
+	BALANCER_LIMITS,
+	BALANCER_LIMIT_CELLS,
+	BALANCER_LIMIT_CTR,
 	BALANCER_TABLES
 };
+
+/* Its other maps, which the program looks up in. */
+enum balancer_map {
+	BALANCER_LIMIT_SOURCES,
+	BALANCER_MAPS
+};
+const char *balancer_map_name(enum balancer_map map);
 
 /* The map's name. */
 const char *balancer_table_name(enum balancer_table table);
 /* Bytes of a table's value for these sizes; never 0. */
 size_t balancer_table_bytes(enum balancer_table table, const struct layout_caps *caps);
-/* Which sizes tables of these bytes were made for. -EPROTO: no version like this one made them; the
- * error names the table. */
+/* Which sizes tables of these bytes were made for, but for limit_sources. -EPROTO: no version like
+ * this one made them; the error names the table. */
 int balancer_caps(const size_t bytes[BALANCER_TABLES], struct layout_caps *ret_caps,
 		  struct err *err);
 
@@ -56,6 +66,8 @@ int balancer_cpus(void);
  */
 size_t balancer_counter_row(const struct layout_caps *caps);
 size_t balancer_backend_column(const struct layout_caps *caps);
+/* The same of lb_limit_ctr. */
+size_t balancer_limit_row(const struct layout_caps *caps);
 
 /*
  * Opens the object and sizes its tables, of which the caller may then replace some by existing ones

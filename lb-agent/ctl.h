@@ -35,6 +35,18 @@
  *                  "packets", "bytes"}]
  *   counters  -> {"reasons": [{"name", "action": "forward" | "pass" | "drop", "help", "packets",
  *                              "bytes"}]}                     (every reason, zero or not)
+ *   limits    {"vip"?: name}
+ *             -> {"limits": [{"vip", "per": "source" | "vip",
+ *                             "count": "packets" | "bytes" | "connections",
+ *                             "action": "drop" | "count", "rate" (a second), "burst",
+ *                             "prefix_ipv4": 32 | null, "prefix_ipv6": 64 | null,
+ *                             "sources": remembered | null, "used": of the VIP's burst | null,
+ *                             "dropped_packets", "dropped_bytes", "would_drop_packets",
+ *                             "would_drop_bytes"}],
+ *                 "top": [{"source": "198.51.100.7/32", "vip", "limit": text,
+ *                          "used": 0.0 .. 1.0 of the burst}]  (the ten nearest to their limit),
+ *                 "sources": remembered in all, of 262144 at the most,
+ *                 "sources_max": 262144}
  *   reload    -> {"changes": plan, "took_ms": 3.2, "check_ms": 1.1}
  *   plan      {"file": name for messages, "text": the YAML} -> plan
  *   drain     {"pool", "address"}            -> the backend as in `backends`

@@ -50,6 +50,9 @@ static void generation_free(struct dp_generation *gen)
 	for (int i = 0; i < BALANCER_TABLES; i++)
 		if (gen->map_fd[i] >= 0)
 			close(gen->map_fd[i]);
+	for (int i = 0; i < BALANCER_MAPS; i++)
+		if (gen->other_fd[i] >= 0)
+			close(gen->other_fd[i]);
 	if (gen->prog_fd >= 0)
 		close(gen->prog_fd);
 	dataplane_code_free(&gen->code);
@@ -65,6 +68,8 @@ static struct dp_generation *generation_new(void)
 	gen->prog_fd = -1;
 	for (int i = 0; i < BALANCER_TABLES; i++)
 		gen->map_fd[i] = -1;
+	for (int i = 0; i < BALANCER_MAPS; i++)
+		gen->other_fd[i] = -1;
 	return gen;
 }
 
@@ -92,6 +97,23 @@ static int generation_map_table(struct dp_generation *gen, enum balancer_table t
 	return 0;
 }
 
+static int read_other_caps(struct dp_generation *gen, struct err *err)
+{
+	const char *name = balancer_map_name(BALANCER_LIMIT_SOURCES);
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	if (gen->other_fd[BALANCER_LIMIT_SOURCES] < 0)
+		return err_set(err, -EBADMSG, "the live program has no map %s", name);
+	if (bpf_obj_get_info_by_fd(gen->other_fd[BALANCER_LIMIT_SOURCES], &info, &len))
+		return err_set(err, -errno, "map %s: %s", name, strerror(errno));
+	if (info.type != BPF_MAP_TYPE_LRU_HASH || info.key_size != sizeof(struct lb_limit_key) ||
+	    info.value_size != sizeof(uint64_t))
+		return err_set(err, -EPROTO, "map %s is not what this version has", name);
+	gen->caps.limit_sources = info.max_entries;
+	return 0;
+}
+
 /* Maps the tables and learns the sizes from the maps themselves. */
 static int generation_map(struct dp_generation *gen, struct err *err)
 {
@@ -100,7 +122,9 @@ static int generation_map(struct dp_generation *gen, struct err *err)
 	for (int i = 0; i < BALANCER_TABLES && !r; i++)
 		if (!gen->memory[i])
 			r = generation_map_table(gen, i, err);
-	return r ? r : balancer_caps(gen->memory_bytes, &gen->caps, err);
+	if (!r)
+		r = balancer_caps(gen->memory_bytes, &gen->caps, err);
+	return r ? r : read_other_caps(gen, err);
 }
 
 static int generation_check(const struct dp_generation *gen, struct err *err)
@@ -122,6 +146,18 @@ static int generation_check(const struct dp_generation *gen, struct err *err)
 	return 0;
 }
 
+/* The place of a map of this name in the generation; NULL: it is none of ours. */
+static int *map_place(struct dp_generation *gen, const char *name)
+{
+	for (int i = 0; i < BALANCER_TABLES; i++)
+		if (!strcmp(name, balancer_table_name(i)))
+			return &gen->map_fd[i];
+	for (int i = 0; i < BALANCER_MAPS; i++)
+		if (!strcmp(name, balancer_map_name(i)))
+			return &gen->other_fd[i];
+	return NULL;
+}
+
 /* Finds the maps of the program with this id. */
 static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, struct err *err)
 {
@@ -140,16 +176,14 @@ static int generation_adopt(uint32_t prog_id, struct dp_generation **ret_gen, st
 	for (uint32_t i = 0; ids && i < n; i++) {
 		struct bpf_map_info info = {0};
 		uint32_t len = sizeof(info);
-		int fd = bpf_map_get_fd_by_id(ids[i]), which = -1;
+		int fd = bpf_map_get_fd_by_id(ids[i]), *place = NULL;
 
 		if (fd < 0)
 			continue;
 		if (!bpf_obj_get_info_by_fd(fd, &info, &len))
-			for (int m = 0; m < BALANCER_TABLES; m++)
-				if (!strcmp(info.name, balancer_table_name(m)))
-					which = m;
-		if (which >= 0 && gen->map_fd[which] < 0)
-			gen->map_fd[which] = fd;
+			place = map_place(gen, info.name);
+		if (place && *place < 0)
+			*place = fd;
 		else
 			close(fd);
 	}
@@ -226,6 +260,8 @@ static int pin_generation(const struct dataplane *dp, const struct dp_generation
 	r = pin_over(dp->dir, PROGRAM_PIN, gen->prog_fd, err);
 	for (int i = 0; i < BALANCER_TABLES && !r; i++)
 		r = pin_over(dp->dir, balancer_table_name(i), gen->map_fd[i], err);
+	for (int i = 0; i < BALANCER_MAPS && !r; i++)
+		r = pin_over(dp->dir, balancer_map_name(i), gen->other_fd[i], err);
 	return r;
 }
 
@@ -333,44 +369,34 @@ uint32_t dataplane_generation(const struct dataplane *dp)
 	return dp->live ? dp_control(dp->live)->generation : 0;
 }
 
-uint64_t dataplane_map_memory(const struct dataplane *dp)
+/* Takes a map's file descriptor out of a loaded skeleton. */
+static int take_map(struct dp_generation *gen, const struct balancer_bpf *skel, const char *name,
+		    int *ret_fd)
 {
-	uint64_t total = 0;
+	int fd = bpf_object__find_map_fd_by_name(skel->obj, name);
 
-	for (int i = 0; dp->live && i < BALANCER_TABLES; i++) {
-		char path[64], line[128];
-		unsigned long long bytes;
-		FILE *file;
-
-		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dp->live->map_fd[i]);
-		file = fopen(path, "re");
-		while (file && fgets(line, sizeof(line), file))
-			if (sscanf(line, "memlock: %llu", &bytes) == 1)
-				total += bytes;
-		if (file)
-			fclose(file);
-	}
-	return total;
+	*ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (*ret_fd < 0)
+		return -errno;
+	/* Maps that no instruction names are tied to the program all the same, so that an adopting
+	 * agent finds them; -EEXIST where the program has it already. */
+	if (bpf_prog_bind_map(gen->prog_fd, *ret_fd, NULL) && errno != EEXIST)
+		return -errno;
+	return 0;
 }
 
-/* Takes the file descriptors out of a loaded skeleton. */
 static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
 {
+	int r = 0;
+
 	gen->prog_fd = fcntl(bpf_program__fd(skel->progs.sluice_balancer), F_DUPFD_CLOEXEC, 3);
 	if (gen->prog_fd < 0)
 		return -errno;
-	for (int i = 0; i < BALANCER_TABLES; i++) {
-		int fd = bpf_object__find_map_fd_by_name(skel->obj, balancer_table_name(i));
-
-		gen->map_fd[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-		if (gen->map_fd[i] < 0)
-			return -errno;
-		/* Maps that no instruction names are tied to the program all the same, so that
-		 * an adopting agent finds them; -EEXIST where the program has it already. */
-		if (bpf_prog_bind_map(gen->prog_fd, gen->map_fd[i], NULL) && errno != EEXIST)
-			return -errno;
-	}
-	return dataplane_copy_code(skel->progs.sluice_balancer, &gen->code);
+	for (int i = 0; i < BALANCER_TABLES && !r; i++)
+		r = take_map(gen, skel, balancer_table_name(i), &gen->map_fd[i]);
+	for (int i = 0; i < BALANCER_MAPS && !r; i++)
+		r = take_map(gen, skel, balancer_map_name(i), &gen->other_fd[i]);
+	return r ? r : dataplane_copy_code(skel->progs.sluice_balancer, &gen->code);
 }
 
 int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,
@@ -389,6 +415,8 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	if (dp->live)
 		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr,
 				      dp->live->map_fd[BALANCER_REASON_CTR]);
+	if (!r && dp->live)
+		r = dp_limits_reuse(dp->live, caps, skel);
 	if (!r)
 		r = balancer_load(skel, caps, seed);
 	if (r) {
@@ -409,6 +437,8 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	control->abi = LB_ABI_VERSION;
 	control->generation = dataplane_generation(dp) + 1;
 	control->seed = seed;
+	if (dp->live)
+		dp_limits_copy(dp->live, gen);
 	dp->next = gen;
 	gen = NULL;
 out:
@@ -442,6 +472,10 @@ void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
 	    .disp = (uint32_t *)gen->memory[BALANCER_DISP] + (size_t)half * gen->caps.buckets,
 	    .pools = (struct lb_pool_record *)gen->memory[BALANCER_POOLS] +
 		     (size_t)half * gen->caps.pools,
+	    .limits =
+		(struct lb_limit *)gen->memory[BALANCER_LIMITS] + (size_t)half * gen->caps.limits,
+	    .limit_first = half * gen->caps.limits,
+	    .control = dp_control(gen),
 	    .caps = gen->caps,
 	};
 }
@@ -500,24 +534,37 @@ int dataplane_map_fd(const struct dataplane *dp, const char *name)
 	for (int i = 0; gen && i < BALANCER_TABLES; i++)
 		if (!strcmp(name, balancer_table_name(i)))
 			return gen->map_fd[i];
+	for (int i = 0; gen && i < BALANCER_MAPS; i++)
+		if (!strcmp(name, balancer_map_name(i)))
+			return gen->other_fd[i];
 	return -1;
+}
+
+static int remove_pin(const char *dir, const char *name, struct err *err)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (unlink(path) && errno != ENOENT)
+		return err_set(err, -errno, "removing %s: %s", path, strerror(errno));
+	snprintf(path, sizeof(path), "%s/%s_new", dir, name);
+	unlink(path);
+	return 0;
 }
 
 /* Unlinks what carries our names, then the directory if nothing else is in it. */
 static int remove_pins(const char *dir, struct err *err)
 {
-	static const char *const own[] = {PROGRAM_PIN, ARRAY_PIN};
-	char path[4096];
+	int r = remove_pin(dir, PROGRAM_PIN, err);
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) + BALANCER_TABLES; i++) {
-		const char *name = i < 2 ? own[i] : balancer_table_name(i - 2);
-
-		snprintf(path, sizeof(path), "%s/%s", dir, name);
-		if (unlink(path) && errno != ENOENT)
-			return err_set(err, -errno, "removing %s: %s", path, strerror(errno));
-		snprintf(path, sizeof(path), "%s/%s_new", dir, name);
-		unlink(path);
-	}
+	if (!r)
+		r = remove_pin(dir, ARRAY_PIN, err);
+	for (int i = 0; i < BALANCER_TABLES && !r; i++)
+		r = remove_pin(dir, balancer_table_name(i), err);
+	for (int i = 0; i < BALANCER_MAPS && !r; i++)
+		r = remove_pin(dir, balancer_map_name(i), err);
+	if (r)
+		return r;
 	if (rmdir(dir) && errno != ENOTEMPTY && errno != EEXIST)
 		return err_set(err, -errno, "removing %s: %s", dir, strerror(errno));
 	return 0;

@@ -71,6 +71,9 @@ struct dataplane_target {
 	uint16_t *quic;		      /* the same; caps.quic entries */
 	uint32_t quic_first;	      /* where in the whole table they begin */
 	struct lb_pool_record *pools; /* the same */
+	struct lb_limit *limits;      /* the same */
+	uint32_t limit_first;	      /* the place of limits[0] in lb_limits */
+	struct lb_control *control;
 	struct layout_caps caps;
 };
 void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target);
@@ -105,6 +108,24 @@ void dataplane_add_vip_total(struct dataplane *dp, uint32_t id, const struct lb_
 /* Adds to a reason that no program counts (FORWARDED: what removed VIPs had forwarded). */
 int dataplane_add_reason(struct dataplane *dp, enum lb_reason reason,
 			 const struct lb_counter *more);
+/*
+ * Rate limits, by id. A limit that is kept through a new generation keeps its id; what it found
+ * follows by dataplane_carry_limit() after the switch and the grace period. dataplane_reset_limit()
+ * is for an id that is given anew, in the target, before the switch.
+ */
+int dataplane_read_limit(struct dataplane *dp, uint32_t id, struct lb_limit_counter *ret_total);
+void dataplane_reset_limit(struct dataplane *dp, uint32_t id);
+void dataplane_carry_limit(struct dataplane *dp, uint32_t id);
+/* How far a limit's own cell (per VIP) is ahead of the clock, in units of gcra.h. */
+uint64_t dataplane_limit_ahead(struct dataplane *dp, uint32_t id);
+/*
+ * Calls `each` for the sources that are remembered, at most `max` of them; `ahead` is how
+ * far each is ahead of the clock, in units of gcra.h. -errno.
+ */
+int dataplane_each_source(struct dataplane *dp, uint32_t max,
+			  void (*each)(void *ctx, const struct lb_limit_key *key, uint64_t ahead),
+			  void *ctx);
+
 /* Lets the generation before the last switch go. */
 void dataplane_drop_old(struct dataplane *dp);
 

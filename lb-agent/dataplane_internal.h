@@ -16,6 +16,7 @@ struct dp_generation {
 	int map_fd[BALANCER_TABLES];
 	void *memory[BALANCER_TABLES];
 	size_t memory_bytes[BALANCER_TABLES];
+	int other_fd[BALANCER_MAPS]; /* maps that are no tables */
 	struct layout_caps caps;
 	struct dataplane_code code; /* empty: adopted */
 };
@@ -33,6 +34,14 @@ struct dataplane {
 
 struct dp_generation *dp_generation_target(const struct dataplane *dp);
 struct lb_control *dp_control(const struct dp_generation *gen);
+
+/* What a new generation takes over of the live one's rate limits: the maps themselves where the
+ * sizes allow; before loading. */
+struct balancer_bpf;
+int dp_limits_reuse(const struct dp_generation *live, const struct layout_caps *caps,
+		    struct balancer_bpf *skel);
+/* The VIPs' cells where the map could not be taken over; after loading. */
+void dp_limits_copy(const struct dp_generation *live, struct dp_generation *gen);
 
 /* The id of a program or map behind a file descriptor; 0 on error. */
 uint32_t dp_prog_id(int fd);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dataplane_internal.h"
+#include "ratelimit.h"
 
 /* The backend's address is the destination of its outer header. */
 static struct lb_addr line_address(const struct lb_backend *line)
@@ -58,7 +59,7 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 	vip->port_last = line->port_last ? line->port_last : vip->port;
 	vip->proto = line->proto;
 	vip->forward = line->forward;
-	vip->flags = line->flags;
+	vip->flags = line->flags & ~(uint32_t)LB_SERVICE_LIMITED;
 	vip->source_skip = line->source_skip;
 	vip->vip_id = line->vip_id;
 	vip->pool_id = line->pool_id;
@@ -67,6 +68,31 @@ static int read_vip(const struct lb_service *line, struct layout *layout, struct
 			       layout->n_pools);
 	if (extent_claim(layout->vip_ids, vip->vip_id, 1))
 		return err_set(err, -EBADMSG, "VIP id %u is used twice", vip->vip_id);
+	return 0;
+}
+
+/* A service's run of limits, in the half that is live. */
+static int read_limits(const struct dp_generation *gen, const struct lb_service *line,
+		       struct layout *layout, struct layout_vip *vip, struct err *err)
+{
+	const struct lb_limit *lines = gen->memory[BALANCER_LIMITS];
+	const uint32_t first = LB_LIMITS_FIRST(line->limits);
+
+	if (!(line->flags & LB_SERVICE_LIMITED))
+		return 0;
+	vip->first_limit = (uint32_t)layout->n_limits;
+	vip->n_limits = LB_LIMITS_N(line->limits);
+	if (first + vip->n_limits > 2 * (uint64_t)gen->caps.limits ||
+	    layout->n_limits + vip->n_limits > gen->caps.limits)
+		return err_set(err, -EBADMSG, "a VIP's rate limits lie outside their table");
+	for (uint32_t i = 0; i < vip->n_limits; i++) {
+		struct layout_limit *limit = &layout->limits[layout->n_limits++];
+
+		if (limits_read_line(&lines[first + i], limit))
+			return err_set(err, -EBADMSG, "a rate limit contradicts itself");
+		if (extent_claim(layout->limit_ids, limit->id, 1))
+			return err_set(err, -EBADMSG, "rate limit id %u is used twice", limit->id);
+	}
 	return 0;
 }
 
@@ -120,6 +146,8 @@ static int read_vips(const struct dp_generation *gen, const struct lb_service *l
 			r = read_quic_ids(gen, lines[i].quic_run, &layout->pools[lines[i].pool_id],
 					  err);
 		if (!r)
+			r = read_limits(gen, &lines[i], layout, &layout->vips[layout->n_vips], err);
+		if (!r)
 			seen[layout->vips[layout->n_vips++].vip_id] = true;
 	}
 	free(seen);
@@ -145,7 +173,9 @@ static int read_all(const struct dp_generation *gen, struct layout *layout, stru
 			      &layout->pools[i], err);
 	}
 	layout->vips = r ? NULL : calloc(gen->caps.vips, sizeof(*layout->vips));
-	if (!r && !layout->vips)
+	layout->limits = calloc((size_t)gen->caps.limits + 1, sizeof(*layout->limits));
+	layout->limit_serial = dp_control(gen)->limit_serial;
+	if (!r && (!layout->vips || !layout->limits))
 		return err_set(err, -ENOMEM, "out of memory");
 	if (!r)
 		r = read_vips(gen,

@@ -123,3 +123,31 @@ void dp_unset_attach_type(struct bpf_program *program)
 {
 	bpf_program__set_expected_attach_type(program, 0);
 }
+
+static uint64_t map_memory(int fd)
+{
+	char path[64], line[128];
+	unsigned long long bytes;
+	uint64_t total = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			total += bytes;
+	if (file)
+		fclose(file);
+	return total;
+}
+
+uint64_t dataplane_map_memory(const struct dataplane *dp)
+{
+	uint64_t total = 0;
+
+	for (int i = 0; dp->live && i < BALANCER_TABLES; i++)
+		total += map_memory(dp->live->map_fd[i]);
+	for (int i = 0; dp->live && i < BALANCER_MAPS; i++)
+		total += map_memory(dp->live->other_fd[i]);
+	return total;
+}

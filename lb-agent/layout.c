@@ -17,7 +17,8 @@ struct layout *layout_new(const struct layout_caps *caps)
 	layout->slot_runs = extent_new(caps->slots);
 	layout->backend_runs = extent_new(caps->backends);
 	layout->vip_ids = extent_new(caps->vips);
-	if (!layout->slot_runs || !layout->backend_runs || !layout->vip_ids) {
+	layout->limit_ids = extent_new(caps->limits);
+	if (!layout->slot_runs || !layout->backend_runs || !layout->vip_ids || !layout->limit_ids) {
 		layout_free(layout);
 		return NULL;
 	}
@@ -35,6 +36,8 @@ void layout_free(struct layout *layout)
 	extent_free(layout->slot_runs);
 	extent_free(layout->backend_runs);
 	extent_free(layout->vip_ids);
+	extent_free(layout->limit_ids);
+	free(layout->limits);
 	free(layout);
 }
 
@@ -89,12 +92,14 @@ void layout_reap(struct layout *layout)
 	extent_reap(layout->slot_runs);
 	extent_reap(layout->backend_runs);
 	extent_reap(layout->vip_ids);
+	extent_reap(layout->limit_ids);
 }
 
 bool layout_has_quarantine(const struct layout *layout)
 {
 	if (extent_has_quarantine(layout->slot_runs) ||
-	    extent_has_quarantine(layout->backend_runs) || extent_has_quarantine(layout->vip_ids))
+	    extent_has_quarantine(layout->backend_runs) || extent_has_quarantine(layout->vip_ids) ||
+	    extent_has_quarantine(layout->limit_ids))
 		return true;
 	for (size_t i = 0; i < layout->n_pools; i++)
 		for (uint32_t id = 0; id < layout->pools[i].backend_cap; id++)

@@ -26,6 +26,8 @@ struct layout_caps {
 	uint32_t buckets;	/* one half of lb_disp, a power of two */
 	uint32_t quic;		/* one half of lb_quic, more than 2; 0: no VIP has affinity: quic */
 	uint32_t ranges;	/* one half of lb_ranges; 0: no VIP has more than one port */
+	uint32_t limits;	/* one half of lb_limits, and limit ids; 0: there are none */
+	uint32_t limit_sources; /* entries of lb_limit_src; 1 where no limit needs it */
 };
 
 enum layout_id_state {
@@ -57,7 +59,16 @@ struct layout_vip {
 	uint32_t flags;	     /* enum lb_service_flag */
 	uint8_t source_skip; /* as in struct lb_service */
 	uint32_t vip_id;
-	uint32_t pool_id; /* index into pools */
+	uint32_t pool_id;		/* index into pools */
+	uint32_t first_limit, n_limits; /* in layout.limits */
+};
+
+/* A rate limit of one VIP; see struct lb_limit, whose fields these are. */
+struct layout_limit {
+	uint64_t rate, burst;
+	uint32_t id, serial;
+	uint8_t prefix4, prefix6, ordinal;
+	uint8_t flags; /* enum lb_limit_flag */
 };
 
 struct layout {
@@ -67,9 +78,13 @@ struct layout {
 	size_t n_pools;
 	struct layout_vip *vips;
 	size_t n_vips;
+	struct layout_limit *limits; /* a VIP's lie together */
+	size_t n_limits;
+	uint32_t limit_serial;		  /* the last one given to a limit */
 	struct extent_pool *slot_runs;	  /* over caps.slots */
 	struct extent_pool *backend_runs; /* over caps.backends */
 	struct extent_pool *vip_ids;	  /* over caps.vips */
+	struct extent_pool *limit_ids;	  /* over caps.limits */
 };
 
 /* An empty layout with the given sizes; NULL when memory ran out. */

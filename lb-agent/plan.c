@@ -276,6 +276,7 @@ static void diff_vip(const struct plan_work *work, size_t i, struct plan_vip *vi
 	const struct layout_vip *new = &work->plan->layout->vips[i], *old;
 	const char *new_pool = work->plan->layout->pools[new->pool_id].name, *old_pool = "?";
 	char from[16], to[16];
+	char limits[sizeof(vip->detail)];
 
 	*vip = (struct plan_vip){
 	    .kind = PLAN_ADD,
@@ -297,6 +298,9 @@ static void diff_vip(const struct plan_work *work, size_t i, struct plan_vip *vi
 	if (old->flags != new->flags || old->source_skip != new->source_skip)
 		append(vip->detail, sizeof(vip->detail), "affinity %s → %s",
 		       affinity_text(old, from), affinity_text(new, to));
+	plan_limits_detail(work, i, limits, sizeof(limits));
+	if (*limits)
+		append(vip->detail, sizeof(vip->detail), "%s", limits);
 	/* Last, since two long names may not fit whole. */
 	if (strcmp(old_pool, new_pool) != 0)
 		append(vip->detail, sizeof(vip->detail), "pool %s → %s", old_pool, new_pool);
@@ -414,6 +418,7 @@ void plan_free(struct plan *plan)
 	free(plan->vip_moves);
 	free(plan->new_backend_ids);
 	free(plan->new_vip_ids);
+	free(plan->new_limit_ids);
 	free(plan);
 }
 

@@ -80,6 +80,9 @@ struct plan {
 	size_t n_new_backend_ids;
 	uint32_t *new_vip_ids;
 	size_t n_new_vip_ids;
+	uint32_t *new_limit_ids; /* of rate limits; those of others are what they were, with rebuild
+				  * too */
+	size_t n_new_limit_ids;
 	bool node_changed; /* interfaces, XDP mode or tunnel sources differ from the old config; new
 			    * tunnel sources need no more than the backend lines rewritten */
 	size_t n_changes;  /* VIPs and pools that are not KEEP, and one for the node's settings,

@@ -298,10 +298,14 @@ static int take_over_extents(struct layout *layout, const struct layout *old)
 	extent_free(layout->slot_runs);
 	extent_free(layout->backend_runs);
 	extent_free(layout->vip_ids);
+	extent_free(layout->limit_ids);
 	layout->slot_runs = extent_clone(old->slot_runs);
 	layout->backend_runs = extent_clone(old->backend_runs);
 	layout->vip_ids = extent_clone(old->vip_ids);
-	return layout->slot_runs && layout->backend_runs && layout->vip_ids ? 0 : -ENOMEM;
+	layout->limit_ids = extent_clone(old->limit_ids);
+	return layout->slot_runs && layout->backend_runs && layout->vip_ids && layout->limit_ids
+		   ? 0
+		   : -ENOMEM;
 }
 
 /* Entries of lb_quic for the pools that VIPs with affinity: quic use: ids from 0 to the largest. */
@@ -367,7 +371,8 @@ static int alloc_in_place(struct plan_work *work, uint32_t *local, const char **
 	rc = place_pools(work, local, ret_reason);
 	if (rc)
 		return rc;
-	return place_vips(work, ret_reason);
+	rc = place_vips(work, ret_reason);
+	return rc ? rc : plan_limits_in_place(work, ret_reason);
 }
 
 /* Sizes for the config and a quarter more. */
@@ -403,7 +408,7 @@ static int new_caps(const struct plan_work *work, struct layout_caps *ret_caps)
 		ret_caps->vips = ID_CAP_STEP;
 	if (!ret_caps->pools)
 		ret_caps->pools = ID_CAP_STEP;
-	return 0;
+	return plan_limits_caps(work, ret_caps);
 }
 
 /* Local ids in the config's order, which is the addresses'. */
@@ -467,7 +472,7 @@ static int alloc_anew(struct plan_work *work, uint32_t *local)
 			    .to = vip->vip_id,
 			};
 	}
-	return 0;
+	return plan_limits_anew(work);
 }
 
 static int check_limits(const struct plan_work *work)
@@ -485,6 +490,7 @@ static void start_anew(struct plan *plan, size_t n_pools)
 	layout_free(plan->layout);
 	plan->layout = NULL;
 	plan->n_backend_moves = plan->n_new_backend_ids = plan->n_new_vip_ids = 0;
+	plan->n_new_limit_ids = 0;
 	for (size_t i = 0; i < n_pools; i++)
 		plan->pools[i].new_slot_run = plan->pools[i].new_backend_run = false;
 }

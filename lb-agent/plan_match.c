@@ -191,6 +191,7 @@ void plan_work_close(struct plan_work *work)
 	free(work->slot_counts);
 	free(work->backend_at);
 	free(work->backend_old);
+	limits_free(&work->limits);
 }
 
 int plan_work_open(struct plan_work *work)
@@ -213,6 +214,8 @@ int plan_work_open(struct plan_work *work)
 	rc = match_pools(work);
 	if (rc == 0)
 		rc = match_vips(work);
+	if (rc == 0)
+		rc = limits_of_config(config, &work->limits);
 	for (size_t i = 0, at = 0; i < config->n_pools && rc == 0; i++) {
 		const struct conf_pool *pool = &config->pools[i];
 

@@ -6,6 +6,7 @@
 #ifndef LB_PLAN_WORK_H
 #define LB_PLAN_WORK_H
 
+#include "ratelimit.h"
 #include "plan.h"
 
 #define PLAN_NONE SIZE_MAX
@@ -23,6 +24,7 @@ struct plan_work {
 	size_t n_backends;	    /* of all pools of the config */
 	size_t *backend_at;	    /* by the config's pool: its first entry in backend_old */
 	int32_t *backend_old;	    /* old local id; -1: new */
+	struct limits limits;	    /* of the config's VIPs */
 };
 
 /* Fills in what follows `seed_changed`; the rest is set. -ENOMEM; close in any case. */
@@ -35,5 +37,12 @@ void plan_work_close(struct plan_work *work);
  * ids. -ENOMEM, -E2BIG.
  */
 int plan_alloc(struct plan_work *work);
+
+/* plan_limits.c: the same for the rate limits, once plan->layout has its VIPs. */
+int plan_limits_in_place(struct plan_work *work, const char **ret_reason);
+int plan_limits_caps(const struct plan_work *work, struct layout_caps *caps);
+int plan_limits_anew(struct plan_work *work);
+/* What changes about the limits of a VIP that was there before, in words; "": nothing. */
+void plan_limits_detail(const struct plan_work *work, size_t vip, char *text, size_t size);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ranges.h"
+#include "ratelimit.h"
 #include "svctable.h"
 
 /* Entries of lb_quic that the pool takes; 0 where it has no ids. */
@@ -53,7 +54,7 @@ static int write_quic(const struct layout *layout, const struct dataplane_target
 }
 
 static void fill_service(const struct layout *layout, const struct layout_vip *vip,
-			 const uint32_t *quic_runs, struct lb_service *s)
+			 const uint32_t *quic_runs, uint32_t first_line, struct lb_service *s)
 {
 	const struct layout_pool *pool = &layout->pools[vip->pool_id];
 
@@ -67,10 +68,12 @@ static void fill_service(const struct layout *layout, const struct layout_vip *v
 	s->slot_count = pool->slot_count;
 	s->first_backend = pool->first_backend;
 	s->pool_id = vip->pool_id;
-	s->flags = vip->flags;
 	s->source_skip = vip->source_skip;
 	if (vip->flags & LB_SERVICE_QUIC)
 		s->quic_run = quic_runs[vip->pool_id];
+	s->flags = (uint8_t)(vip->flags | (vip->n_limits ? LB_SERVICE_LIMITED : 0));
+	if (vip->n_limits)
+		s->limits = LB_LIMITS_RUN(first_line + vip->first_limit, vip->n_limits);
 }
 
 static void write_directory(const struct layout *layout, const struct dataplane_target *t)
@@ -101,7 +104,12 @@ int tables_write(const struct layout *layout, const struct dataplane_target *tar
 	if (r)
 		goto out;
 	for (size_t i = 0; i < layout->n_vips; i++)
-		fill_service(layout, &layout->vips[i], quic_runs, &services[i]);
+		fill_service(layout, &layout->vips[i], quic_runs, target->limit_first,
+			     &services[i]);
+	for (size_t i = 0; i < layout->n_limits; i++)
+		limits_fill_line(&layout->limits[i], &target->limits[i]);
+	/* Before the switch: that a serial was given must be known wherever it is in use. */
+	target->control->limit_serial = layout->limit_serial;
 	r = ranges_build(services, &n, target->ranges, target->caps.ranges);
 	if (!r)
 		r = svctable_build(services, n, target->services, target->caps.service_lines,

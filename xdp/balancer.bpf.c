@@ -11,6 +11,7 @@
 #include "bpf/parse.h"
 #include "bpf/service.h"
 #include "bpf/check.h"
+#include "bpf/limit.h"
 #include "bpf/slot.h"
 #include "bpf/backend.h"
 #include "bpf/fwd_l2.h"
@@ -44,6 +45,9 @@ static __always_inline int lb_balance(struct lb_pkt *pkt, const int af, const in
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	verdict = lb_check(pkt, af, plain);
+	if (lb_unlikely(verdict != LB_NEXT))
+		return verdict;
+	verdict = lb_limit(pkt, service, af);
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	verdict = lb_slot_find(pkt, service, af);

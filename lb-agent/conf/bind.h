@@ -39,6 +39,10 @@ struct value {
 			uint16_t first, last;
 		} ports; /* PORTS */
 		struct {
+			uint64_t number; /* RATE: a second */
+			bool bytes;
+		} amount; /* RATE, AMOUNT */
+		struct {
 			struct value *items; /* LIST; NAMED: objects, which have at least a name
 					      * where the state is VALUE_BAD */
 			size_t n;

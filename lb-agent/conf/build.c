@@ -216,6 +216,7 @@ int build_config(const struct object *root, const struct checked *checked,
 	build_pools(&b, &root->v[ROOT_POOLS]);
 	if (!b.no_memory)
 		build_vips(&b, &root->v[ROOT_VIPS]);
+	b.no_memory |= build_limits(b.arena, root, checked, b.config) != 0;
 	if (b.no_memory)
 		goto out;
 	*ret_config = b.config;

@@ -484,6 +484,8 @@ int check_rules(struct arena *arena, const struct object *root, struct diag *dia
 		err = check_ports(arena, c.vips, diag);
 	if (!err)
 		err = check_pools(&c);
+	if (!err)
+		err = check_limits(arena, root, diag, ret_checked);
 out:
 	index_free(c.pool_names);
 	index_free(c.vip_names);

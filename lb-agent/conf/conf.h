@@ -110,13 +110,44 @@ struct conf_vip {
 	struct diag_loc loc;
 };
 
+enum conf_limit_per {
+	CONF_LIMIT_PER_SOURCE,
+	CONF_LIMIT_PER_VIP,
+};
+
+enum conf_limit_count {
+	CONF_LIMIT_PACKETS,
+	CONF_LIMIT_BYTES,
+	CONF_LIMIT_CONNECTIONS, /* TCP VIPs alone have them */
+};
+
+enum conf_limit_action {
+	CONF_LIMIT_DROP,
+	CONF_LIMIT_COUNT_ONLY,
+};
+
+struct conf_limit {
+	size_t vip; /* index into lb_config.vips; SIZE_MAX: holds for each VIP by itself */
+	enum conf_limit_per per;
+	enum conf_limit_count count;
+	enum conf_limit_action action;
+	uint64_t rate;		  /* a second, within what gcra.h allows */
+	uint64_t burst;		  /* at least 1, at most what the rate is in an hour */
+	uint8_t prefix4, prefix6; /* of a source; 32 and 128 at the most */
+};
+
+#define CONF_LIMITS_A_VIP_MAX 8 /* those for every VIP included */
+
 struct lb_config {
 	struct conf_node node;
 	struct conf_pool *pools; /* in name order */
 	size_t n_pools;
 	struct conf_vip *vips; /* in the file's order */
 	size_t n_vips;
-	void *arena; /* owns every byte above; opaque */
+	struct conf_limit *limits; /* in the file's order */
+	size_t n_limits;
+	uint32_t limit_sources; /* sources that are remembered at a time */
+	void *arena;		/* owns every byte above; opaque */
 };
 
 /*

@@ -476,6 +476,9 @@ bool scalar_parse(const struct schema_field *f, const struct tree_node *node, st
 		return parse_ports(f, node, v, c);
 	case SCHEMA_DURATION:
 		return parse_duration(f, node, v, c);
+	case SCHEMA_RATE:
+	case SCHEMA_AMOUNT:
+		return scalar_parse_amount(f, node->text, v, c);
 	case SCHEMA_WORD:
 		return parse_word(f, node, v, c);
 	case SCHEMA_NAME:
@@ -534,6 +537,10 @@ const char *scalar_wants(const struct schema_field *f, char *buf, size_t size)
 		return "a port, a range of ports like 8000-8099, or any";
 	case SCHEMA_DURATION:
 		return "a duration like 500ms, 2s or 1m";
+	case SCHEMA_RATE:
+		return "a rate like 10k/s, 100MB/s or 800Mbit/s";
+	case SCHEMA_AMOUNT:
+		return "an amount like 20k, or of bytes 10MB";
 	case SCHEMA_WORD:
 		return wants_word(f, buf, size);
 	case SCHEMA_NAME:

@@ -22,6 +22,11 @@ struct complaint {
  */
 bool scalar_parse(const struct schema_field *field, const struct tree_node *node,
 		  struct value *value, struct complaint *complaint);
+/* The same of a SCHEMA_RATE or _AMOUNT value; `complaint` is empty. */
+bool scalar_parse_amount(const struct schema_field *field, const char *text, struct value *value,
+			 struct complaint *complaint);
+/* An amount as one would write it: 10000 → "10k", of bytes "10kB". */
+const char *scalar_format_amount(uint64_t number, bool bytes, char *buf, size_t size);
 /* Whether the text may be the name of a pool or a VIP. */
 bool scalar_name(const struct tree_node *node, struct complaint *complaint);
 /* "a number from 1 to 65535", "one of: tcp, udp" … what the field wants, for messages. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <lb/abi.h>
+#include <lb/gcra.h>
 
 #include "conf/conf.h"
 
@@ -376,6 +377,121 @@ static const struct schema_field vip_item = {
     .help = "One VIP.",
 };
 
+/* filters */
+
+static const struct schema_word limit_pers[] = {
+    {"source", CONF_LIMIT_PER_SOURCE, false, "each source prefix has a limit of its own"},
+    {"vip", CONF_LIMIT_PER_VIP, false, "all sources of the VIP share one limit"},
+    {0},
+};
+
+static const struct schema_word limit_counts[] = {
+    {"packets", CONF_LIMIT_PACKETS, false, "every packet counts"},
+    {"bytes", CONF_LIMIT_BYTES, false,
+     "every byte of a frame counts, its Ethernet header included"},
+    {"connections", CONF_LIMIT_CONNECTIONS, false,
+     "TCP packets with SYN and without ACK count, others pass; UDP VIPs have none"},
+    {0},
+};
+
+static const struct schema_word limit_actions[] = {
+    {"drop", CONF_LIMIT_DROP, false, "what is too much is dropped (rate-limited)"},
+    {"count", CONF_LIMIT_COUNT_ONLY, false,
+     "it is counted and passes, so that a limit can be tried on live traffic"},
+    {0},
+};
+
+static const struct schema_field limit_prefix_fields[] = {
+    [LIMIT_PREFIX_IPV4] = {.name = "ipv4",
+			   .type = SCHEMA_NUMBER,
+			   .min = 1,
+			   .max = 32,
+			   .standard = "32",
+			   .help = "How many leading bits of an IPv4 source make it one source."},
+    [LIMIT_PREFIX_IPV6] = {.name = "ipv6",
+			   .type = SCHEMA_NUMBER,
+			   .min = 1,
+			   .max = 128,
+			   .standard = "64",
+			   .help = "The same of an IPv6 source. A site has at least a /64."},
+};
+static const struct schema_object limit_prefix_object =
+    OBJECT("the source prefix", limit_prefix_fields, LIMIT_PREFIX_VALUES);
+
+static const struct schema_field limit_fields[] = {
+    [LIMIT_VIP] = {.name = "vip",
+		   .type = SCHEMA_NAME,
+		   .standard_help = "every VIP, each by itself",
+		   .help = "The name of the VIP for which the limit holds."},
+    [LIMIT_PER] = {.name = "per",
+		   .type = SCHEMA_WORD,
+		   .required = true,
+		   .words = limit_pers,
+		   .help = "Who shares the rate. Of a VIP's limits, those per source are asked "
+			   "first, and each in the file's order; what one drops, those after it "
+			   "never see."},
+    [LIMIT_COUNT] = {.name = "count",
+		     .type = SCHEMA_WORD,
+		     .words = limit_counts,
+		     .standard_help = "bytes where the rate has B or bit, else packets",
+		     .help = "What the rate counts."},
+    [LIMIT_RATE] = {.name = "rate",
+		    .type = SCHEMA_RATE,
+		    .required = true,
+		    .min = GCRA_RATE_MIN,
+		    .max = GCRA_RATE_MAX,
+		    .help =
+			"What may come in the long run: packets or connections a second (10k/s; "
+			"k, M and G are powers of 1000), or bytes (100MB/s, 64KiB/s, "
+			"800Mbit/s)."},
+    [LIMIT_BURST] = {.name = "burst",
+		     .type = SCHEMA_AMOUNT,
+		     .min = 1,
+		     .max = GCRA_RATE_MAX * 3600,
+		     .standard_help = "what the rate is in a second, of bytes at least 64KiB",
+		     .help = "What may come at once after a pause, on top of the rate: 20k, or of "
+			     "bytes 10MB. At most what the rate is in an hour."},
+    [LIMIT_PREFIX] = {.name = "prefix",
+		      .type = SCHEMA_OBJECT,
+		      .object = &limit_prefix_object,
+		      .standard_help = "{ipv4: 32, ipv6: 64}",
+		      .help = "Which sources count as one (per: source)."},
+    [LIMIT_ACTION] = {.name = "action",
+		      .type = SCHEMA_WORD,
+		      .words = limit_actions,
+		      .standard = "drop",
+		      .help = "What becomes of a packet that is too much."},
+};
+static const struct schema_object limit_object = OBJECT("a rate limit", limit_fields, LIMIT_VALUES);
+static const struct schema_field limit_item = {
+    .name = "rate limit",
+    .type = SCHEMA_OBJECT,
+    .object = &limit_object,
+    .help = "One rate limit.",
+};
+
+static const struct schema_field filters_fields[] = {
+    [FILTERS_RATE_LIMITS] = {.name = "rate_limits",
+			     .type = SCHEMA_LIST,
+			     .max = 1000000,
+			     .item = &limit_item,
+			     .standard_help = "none",
+			     .help = "How much may come to a VIP. 8 limits hold for one VIP at the "
+				     "most. 'lbctl limits' shows what they found."},
+    [FILTERS_RATE_LIMIT_SOURCES] =
+	{.name = "rate_limit_sources",
+	 .type = SCHEMA_NUMBER,
+	 .min = 1024,
+	 .max = 1u << 24,
+	 .standard = "262144",
+	 .help = "How many sources are remembered at a time, by all limits per source together; "
+		 "about 100 bytes each. Where more come, those that were not seen for longest "
+		 "are forgotten, and begin again with a whole burst."},
+    LATER("deny"),
+};
+static const struct schema_object filters_object =
+    OBJECT("the filters", filters_fields, FILTERS_VALUES);
+
 /* the file */
 
 static const struct schema_field root_fields[] = {
@@ -403,7 +519,11 @@ static const struct schema_field root_fields[] = {
 		   .item = &vip_item,
 		   .help = "The services that clients see; '[]' for none. The key must be "
 			   "there, so that no service ends for want of a line."},
-    LATER("filters"),
+    [ROOT_FILTERS] = {.name = "filters",
+		      .type = SCHEMA_OBJECT,
+		      .object = &filters_object,
+		      .standard_help = "no filter",
+		      .help = "What is dropped before it reaches a backend."},
     LATER("metrics"),
 };
 const struct schema_object schema_root = OBJECT("the configuration", root_fields, ROOT_VALUES);

@@ -21,6 +21,8 @@ enum schema_type {
 	SCHEMA_PORT,	  /* a port number */
 	SCHEMA_PORTS,	  /* a port number, a range of them, or "any" */
 	SCHEMA_DURATION,  /* a number with a unit; min … max in ms */
+	SCHEMA_RATE,	  /* 10k/s, 100MB/s, 800Mbit/s; min … max where it counts no bytes */
+	SCHEMA_AMOUNT,	  /* 20k, 10MB, 64KiB; the same */
 	SCHEMA_WORD,	  /* one of `words` */
 	SCHEMA_NAME,	  /* the name of an object */
 	SCHEMA_INTERFACE, /* a network device's name */
@@ -69,7 +71,31 @@ enum schema_root {
 	ROOT_NODE,
 	ROOT_POOLS,
 	ROOT_VIPS,
+	ROOT_FILTERS,
 	ROOT_VALUES,
+};
+
+enum schema_filters {
+	FILTERS_RATE_LIMITS,
+	FILTERS_RATE_LIMIT_SOURCES,
+	FILTERS_VALUES,
+};
+
+enum schema_limit {
+	LIMIT_VIP,
+	LIMIT_PER,
+	LIMIT_COUNT,
+	LIMIT_RATE,
+	LIMIT_BURST,
+	LIMIT_PREFIX,
+	LIMIT_ACTION,
+	LIMIT_VALUES,
+};
+
+enum schema_limit_prefix {
+	LIMIT_PREFIX_IPV4,
+	LIMIT_PREFIX_IPV6,
+	LIMIT_PREFIX_VALUES,
 };
 
 enum schema_node {

@@ -15,6 +15,7 @@
 
 #define NAME_PATTERN   "^[A-Za-z0-9][A-Za-z0-9._-]*$"
 #define PORTS_PATTERN  "^(any|[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)$"
+#define AMOUNT_UNITS   "([kMG]|[kMG]?B|[KMG]iB|[kMG]?bit)?"
 #define STATUS_PATTERN "^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$"
 
 static json_t *json_of_object(const struct schema_object *object);
@@ -77,6 +78,12 @@ static json_t *json_of_type(const struct schema_field *field)
 				 PORTS_PATTERN);
 	case SCHEMA_DURATION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", "^[0-9]+(ms|s|m|h)$");
+	case SCHEMA_RATE:
+		return json_pack("{s:s, s:s}", "type", "string", "pattern",
+				 "^[0-9]+" AMOUNT_UNITS "/s$");
+	case SCHEMA_AMOUNT: /* a plain number is one, too */
+		return json_pack("{s:[s, s], s:s, s:i}", "type", "string", "integer", "pattern",
+				 "^[0-9]+" AMOUNT_UNITS "$", "minimum", 1);
 	case SCHEMA_WORD:
 		return json_of_words(field);
 	case SCHEMA_NAME:

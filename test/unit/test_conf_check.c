@@ -211,7 +211,7 @@ Test(conf_check, says_everything_at_once_and_no_echo)
 	    "12:77: error: pool 'we' is not defined\n"
 	    "= did you mean 'web'?\n"
 	    "13:1: error: unknown key 'extra'\n"
-	    "= the keys of the configuration are: version, node, pools, vips\n");
+	    "= the keys of the configuration are: version, node, pools, vips, filters\n");
 }
 
 Test(conf_check, does_not_miss_a_probe_that_is_misspelt)

@@ -43,9 +43,8 @@ Test(conf_later, says_of_every_key_for_later_that_it_is_not_supported_yet)
 	    {WITH_NODE("interfaces: [e], drain_time: x"),
 	     "2:25: error: 'drain_time' is not supported yet\n"},
 	    {HEAD POOLS VIPS "metrics: {}\n", "5:1: error: 'metrics' is not supported yet\n"},
-	    {HEAD POOLS VIPS "filters:\n  deny: [198.51.100.0/24]\n  rate_limits:\n"
-			     "    - {vip: dns, per: source, rate: 10k/s, burst: 20k}\n",
-	     "5:1: error: 'filters' is not supported yet\n"},
+	    {HEAD POOLS VIPS "filters:\n  deny: [198.51.100.0/24]\n",
+	     "6:3: error: 'deny' is not supported yet\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

@@ -119,7 +119,7 @@ Test(schema, json_leaves_out_what_is_not_supported_yet)
 	json_t *vip = json_object_get(property(root, "vips"), "items");
 	json_t *forward = json_object_get(property(vip, "forward"), "enum");
 
-	cr_assert_null(json_object_get(json_object_get(root, "properties"), "filters"));
+	cr_assert_null(json_object_get(json_object_get(root, "properties"), "metrics"));
 	cr_assert_null(json_object_get(json_object_get(vip, "properties"), "routes"));
 	cr_assert_eq(json_array_size(forward), 2);
 	json_decref(root);
@@ -143,7 +143,7 @@ Test(schema, man_page_has_every_key_and_none_for_later)
 	cr_assert_not_null(man);
 	each_object(&schema_root, check_man);
 	cr_assert_null(strstr(man, "routes"));
-	cr_assert_null(strstr(man, "filters"));
+	cr_assert_null(strstr(man, "fBmetrics"));
 	cr_assert_null(strstr(man, "fBgue"));
 	free(man);
 }

@@ -39,17 +39,20 @@ struct bpf_trace_program {
 	uint32_t *executed; /* grows by how often each was executed; NULL: not wanted */
 };
 
-/* ARRAY, PERCPU_ARRAY (starts as zeroes) and PROG_ARRAY; others are an error when they are used. */
+/* ARRAY, PERCPU_ARRAY (starts as zeroes), PROG_ARRAY, and LRU_HASH with the entries that it has,
+ * each a key and a value of 8 bytes at the most; others are an error when they are used. */
 struct bpf_trace_map {
 	uint32_t id;
 	const char *name;
 	enum bpf_map_type type;
 	uint32_t value_size, max_entries;
 	bool read_only;
-	/* ARRAY: the values, each at a multiple of value_size rounded up to 8, the first one at the
-	 * beginning of a cache line. PROG_ARRAY: uint32_t ids of programs, 0 where there is none.
-	 * PERCPU_ARRAY: not looked at. */
+	/* ARRAY, LRU_HASH: the values, each at a multiple of value_size rounded up to 8, the first
+	 * one at the beginning of a cache line. PROG_ARRAY: uint32_t ids of programs, 0 where there
+	 * is none. PERCPU_ARRAY: not looked at. */
 	const void *memory;
+	const uint8_t *keys; /* LRU_HASH: max_entries of them, key_size bytes each */
+	uint32_t key_size;
 };
 
 struct bpf_trace_input {

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <string.h>
 
 #include "bpf_trace_internal.h"
 
@@ -20,6 +21,23 @@ static const char *helper_name(int32_t id)
 	return id >= 0 && (size_t)id < sizeof(names) / sizeof(names[0]) ? names[id] : "?";
 }
 
+static int lookup_hash(struct trace *t, const struct bpf_trace_map *map, size_t index)
+{
+	uint8_t key[64];
+	int r = map->key_size > sizeof(key)
+		    ? trace_fail(t, "map %s has keys of %u bytes", map->name, map->key_size)
+		    : trace_read(t, t->reg[BPF_REG_2], map->key_size, key);
+
+	if (r)
+		return r;
+	t->reg[BPF_REG_0] = 0;
+	for (uint32_t i = 0; i < map->max_entries; i++)
+		if (!memcmp(map->keys + (size_t)i * map->key_size, key, map->key_size))
+			t->reg[BPF_REG_0] =
+			    trace_address(TRACE_MAPS + 2 * index + 1, i * trace_map_stride(map));
+	return 0;
+}
+
 static int lookup(struct trace *t)
 {
 	const struct bpf_trace_map *map;
@@ -30,6 +48,8 @@ static int lookup(struct trace *t)
 	if (r)
 		return r;
 	map = &t->input->maps[index];
+	if (map->type == BPF_MAP_TYPE_LRU_HASH)
+		return lookup_hash(t, map, index);
 	if (map->type != BPF_MAP_TYPE_ARRAY && map->type != BPF_MAP_TYPE_PERCPU_ARRAY)
 		return trace_fail(t, "a look-up in map %s, whose type %u is not known", map->name,
 				  map->type);

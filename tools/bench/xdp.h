@@ -31,12 +31,13 @@ struct xdp_config {
 	int af; /* of the VIPs: 4 or 6 */
 	uint8_t proto;
 	bool ipip;
-	int outer_af;  /* of the backends */
-	bool redirect; /* out of another device than the packets came from */
-	bool tag;      /* packets leave with a VLAN tag */
-	bool source;   /* affinity: source */
-	bool quic;     /* affinity: quic */
-	bool range;    /* each VIP has a range of ports, the packets' among them */
+	int outer_af;	    /* of the backends */
+	bool redirect;	    /* out of another device than the packets came from */
+	bool tag;	    /* packets leave with a VLAN tag */
+	bool source;	    /* affinity: source */
+	bool quic;	    /* affinity: quic */
+	bool range;	    /* each VIP has a range of ports, the packets' among them */
+	const char *limits; /* what stands in filters.rate_limits; NULL: nothing */
 	size_t vips, backends;
 };
 

@@ -89,6 +89,34 @@ static int map_values(struct subject *s, int fd, struct err *err)
 	return 0;
 }
 
+/* The entries that an LRU hash has now: values first, keys behind them. */
+#define HASH_ENTRIES 1024u
+static int copy_entries(struct subject *s, int fd, struct err *err)
+{
+	struct bpf_trace_map *map = &s->maps[s->n_maps];
+	const size_t stride = 8, key_size = s->infos[s->n_maps].key_size;
+	uint8_t *copy, *keys, *at = NULL;
+	uint32_t n = 0;
+
+	if (map->value_size > stride)
+		return err_set(err, -E2BIG, "map %s has values of %u bytes", map->name,
+			       map->value_size);
+	copy = s->copied[s->n_maps] = calloc(HASH_ENTRIES, stride + key_size);
+	if (!copy)
+		return err_set(err, -ENOMEM, "out of memory");
+	keys = copy + HASH_ENTRIES * stride;
+	while (n < HASH_ENTRIES && !bpf_map_get_next_key(fd, at, keys + n * key_size)) {
+		at = keys + n * key_size;
+		if (!bpf_map_lookup_elem(fd, at, copy + n * stride))
+			n++;
+	}
+	map->memory = copy;
+	map->keys = keys;
+	map->key_size = (uint32_t)key_size;
+	map->max_entries = n;
+	return 0;
+}
+
 static int add_map(struct subject *s, uint32_t id, struct err *err)
 {
 	const size_t n = s->n_maps;
@@ -119,6 +147,8 @@ static int add_map(struct subject *s, uint32_t id, struct err *err)
 		r = read_program_array(fd, info, s->array[n], err);
 	else if (info->type == BPF_MAP_TYPE_ARRAY)
 		r = map_values(s, fd, err);
+	else if (info->type == BPF_MAP_TYPE_LRU_HASH)
+		r = copy_entries(s, fd, err);
 	s->n_maps += !r;
 out:
 	if (fd >= 0)
@@ -239,6 +269,18 @@ static int count_files(struct xdp_row *row, const struct xdp_lines *lines, const
 	return 0;
 }
 
+/* A source that limits know already is what is counted: most packets are from one. */
+static int meet_limits(const struct xdp_row *row, const uint8_t *frame, size_t len, struct err *err)
+{
+	uint8_t out[OUT_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (uint32_t)len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+	if (row->config.limits && bpf_prog_test_run_opts(xdp_scene_balancer_fd(row->scene), &opts))
+		return err_set(err, -errno, "BPF_PROG_TEST_RUN: %s", strerror(errno));
+	return 0;
+}
+
 int xdp_count_row(struct xdp_row *row, const struct xdp_lines *lines, struct err *err)
 {
 	uint8_t frame[XDP_PACKET_MAX];
@@ -246,7 +288,10 @@ int xdp_count_row(struct xdp_row *row, const struct xdp_lines *lines, struct err
 	struct bpf_trace_result traced;
 	struct bpf_trace_input input;
 	struct subject *s;
-	int r = subject_of(row, &s, err);
+	int r = meet_limits(row, frame, len, err);
+
+	if (!r)
+		r = subject_of(row, &s, err);
 
 	if (r)
 		return r;

@@ -302,6 +302,29 @@ static int add_shapes(struct xdp_rows *rows, const char *pattern)
 #define V4 1u
 #define V6 2u
 
+/* VIPs with rate limits that no packet reaches: what it costs to be counted. */
+static int add_limited(struct xdp_rows *rows, const char *pattern)
+{
+	static const struct {
+		const char *name, *limits;
+	} kinds[] = {
+	    {"-limited-source", "{per: source, rate: 100M/s}"},
+	    {"-limited-vip", "{per: vip, rate: 100M/s}"},
+	    {"-limited-both", "{per: source, rate: 100M/s}, {per: vip, rate: 100M/s}"},
+	    {"-limited-connections", "{per: source, count: connections, rate: 1/s}"},
+	};
+	int r = 0;
+
+	for (int af = 4; af <= 6 && !r; af += 2)
+		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && !r; i++) {
+			struct xdp_row row = varied(af, true, kinds[i].name);
+
+			row.config.limits = kinds[i].limits;
+			r = add(rows, pattern, &row);
+		}
+	return r;
+}
+
 /* What is not for the balancer: left to the kernel, or malformed. */
 static const struct {
 	enum xdp_shape shape;
@@ -409,6 +432,8 @@ static int add_standard(struct xdp_rows *rows, const char *pattern, bool quick)
 		r = add_quic(rows, pattern);
 	if (!r)
 		r = add_shapes(rows, pattern);
+	if (!r)
+		r = add_limited(rows, pattern);
 	if (!r)
 		r = add_refused(rows, pattern, 4);
 	if (!r)

@@ -38,7 +38,7 @@ bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
 	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
 	       a->source == b->source && a->quic == b->quic && a->range == b->range &&
-	       a->vips == b->vips && a->backends == b->backends;
+	       a->limits == b->limits && a->vips == b->vips && a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -98,6 +98,8 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 			: c->quic ? ", affinity: quic"
 				  : "");
 	}
+	if (c->limits)
+		fprintf(out, "filters: {rate_limits: [%s]}\n", c->limits);
 	if (fclose(out)) {
 		free(text);
 		return NULL;

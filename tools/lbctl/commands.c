@@ -82,6 +82,24 @@ const struct lbctl_command lbctl_commands[] = {
 	.run = cmd_counters,
     },
     {
+	.name = "limits",
+	.args = "[VIP]",
+	.max_args = 1,
+	.words = {LBCTL_WORD_VIP},
+	.summary = "the rate limits and what was too much for them",
+	.help =
+	    "Lists the rate limits of all VIPs, or of VIP, in the order in which packets meet them.\n"
+	    "DROPPED counts the packets that a limit dropped, COUNTED those that it would have\n"
+	    "dropped while its action was count. SOURCES are those that are remembered now. Below,\n"
+	    "the sources that have used up most of their burst.\n"
+	    "\n"
+	    "Examples:\n"
+	    "  lbctl limits\n"
+	    "  lbctl limits dns\n"
+	    "  lbctl --json limits | jq '.top[].source'\n",
+	.run = cmd_limits,
+    },
+    {
 	.name = "reload",
 	.args = "",
 	.summary = "read the configuration file again and apply it",

@@ -44,6 +44,18 @@ static void print_backends(const struct lbctl *lb, const char *pool, const char 
 	json_decref(seen);
 }
 
+static void print_vips(const struct lbctl *lb)
+{
+	struct client_reply reply;
+	const json_t *vip;
+	size_t n;
+
+	if (client_call(lb, "vips", NULL, &reply) == CLIENT_OK)
+		json_array_foreach (reply.data, n, vip)
+			puts(field_text(vip, "name"));
+	client_reply_free(&reply);
+}
+
 static bool takes_value(const struct lbctl_option *options, const char *word, bool *ret_file)
 {
 	for (; options && options->name; options++) {
@@ -96,6 +108,9 @@ static void print_argument(const struct context *at)
 	switch (at->command->words[at->n_args]) {
 	case LBCTL_WORD_POOL:
 		print_backends(&at->lb, NULL, "pool");
+		break;
+	case LBCTL_WORD_VIP:
+		print_vips(&at->lb);
 		break;
 	case LBCTL_WORD_BACKEND:
 		print_backends(&at->lb, at->args[at->n_args - 1], "address");

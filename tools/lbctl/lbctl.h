@@ -42,6 +42,7 @@ struct lbctl_option {
 enum lbctl_word {
 	LBCTL_WORD_NONE,
 	LBCTL_WORD_POOL,
+	LBCTL_WORD_VIP,
 	LBCTL_WORD_BACKEND, /* an address of the pool that is the argument before it */
 	LBCTL_WORD_FILE,
 	LBCTL_WORD_COMMAND,
@@ -93,6 +94,7 @@ int cmd_status(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_vips(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_backends(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_counters(const struct lbctl *lb, const struct lbctl_args *args);
+int cmd_limits(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_reload(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_check(const struct lbctl *lb, const struct lbctl_args *args);
 int cmd_plan(const struct lbctl *lb, const struct lbctl_args *args);

@@ -2,12 +2,12 @@
 /*
  * maps.h - every map of the balancer. What is in them is in lb/abi.h.
  *
- * All are tables: an array map of one entry, whose value is the whole table. The loader sets its
- * size and turns the program's reference to the map into the address of that value (see
- * lb-agent/dataplane_load.h), so an access costs an addition, where bpf_map_lookup_elem() of an
- * array costs a store and a load of the key, a bound, an addition and a test for NULL, and that of
- * a hash map 30 to 50 ns. The bound that the verifier wants is the program's: it compares an index
- * with a setting, whose value the verifier knows.
+ * All but lb_limit_src are tables: an array map of one entry, whose value is the whole table. The
+ * loader sets its size and turns the program's reference to the map into the address of that value
+ * (see lb-agent/dataplane_load.h), so an access costs an addition, where bpf_map_lookup_elem() of
+ * an array costs a store and a load of the key, a bound, an addition and a test for NULL, and that
+ * of a hash map 30 to 50 ns. The bound that the verifier wants is the program's: it compares an
+ * index with a setting, whose value the verifier knows.
  */
 #ifndef LB_BPF_MAPS_H
 #define LB_BPF_MAPS_H
@@ -33,6 +33,19 @@ LB_TABLE(lb_quic);
 LB_TABLE(lb_slots);
 LB_TABLE(lb_slot_base);
 LB_TABLE(lb_backends);
+
+LB_TABLE(lb_limits);
+LB_TABLE(lb_limit_cells);
+LB_TABLE(lb_limit_ctr);
+
+/* No table: sources come and go, and the kernel throws out those that were not seen for longest.
+ * The loader sets the size. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct lb_limit_key);
+	__type(value, __u64);
+} lb_limit_src SEC(".maps");
 
 LB_TABLE(lb_counters);
 LB_TABLE(lb_reason_ctr);

@@ -85,4 +85,12 @@ EXTREME = {
     "drain": backend(LONG_V6, pool=LONG, state="drain", usable=False, why="draining",
                      override=True, share=0.0001),
 }
+EXTREME["limits"] = {
+    "limits": [{"vip": LONG, "per": "source", "count": "connections", "action": "count",
+                "rate": 100000000, "burst": HUGE, "prefix_ipv4": 24, "prefix_ipv6": 128,
+                "sources": 16777216, "used": None, "dropped_packets": HUGE, "dropped_bytes": HUGE,
+                "would_drop_packets": HUGE, "would_drop_bytes": HUGE}],
+    "top": [{"source": LONG_V6 + "/128", "vip": LONG, "used": 1.0,
+             "limit": "connections per source 100M/s, burst 360G"}],
+    "sources": 16777216, "sources_max": 16777216}
 EXTREME["plan"] = EXTREME["reload"]["changes"]

@@ -14,7 +14,7 @@ import pytest
 import samples as s
 from conftest import LBCTL, environment, run
 
-COMMANDS = ["status", "vips", "backends", "counters", "reload", "check", "plan", "drain",
+COMMANDS = ["status", "vips", "backends", "counters", "limits", "reload", "check", "plan", "drain",
             "undrain", "weight", "schema", "version", "help"]
 NO_AGENT = "/nonexistent/agent.sock"
 
@@ -223,7 +223,7 @@ def test_the_agent_logs_who_changed_what(agent):
 # What is printed.
 
 @pytest.mark.parametrize("args", [["status"], ["vips"], ["backends"], ["backends", "web"],
-                                  ["counters"], ["counters", "--all"], ["reload"],
+                                  ["counters"], ["counters", "--all"], ["limits"], ["reload"],
                                   ["plan", os.devnull], ["drain", "web", "10.0.1.11"]])
 def test_json_is_the_agents_data_exactly(agent, args):
     data = s.EXTREME[args[0]]
@@ -236,7 +236,8 @@ def test_json_is_the_agents_data_exactly(agent, args):
 
 
 @pytest.mark.parametrize("args", [["status"], ["vips"], ["backends"], ["counters"],
-                                  ["counters", "--all"], ["reload"], ["plan", os.devnull],
+                                  ["counters", "--all"], ["limits"], ["reload"],
+                                  ["plan", os.devnull],
                                   ["drain", "web", "10.0.1.11"]])
 def test_output_for_people_fits_100_columns_whatever_it_shows(agent, args):
     for command, data in s.EXTREME.items():

@@ -32,6 +32,7 @@ enum lb_forward {
 enum lb_service_flag {
 	LB_SERVICE_HASH_SOURCE = 1 << 0, /* affinity: source; else the 5-tuple is hashed */
 	LB_SERVICE_QUIC = 1 << 1,	 /* affinity: quic; what has no backend's id is hashed */
+	LB_SERVICE_LIMITED = 1 << 2,	 /* `limits` says which rate limits hold */
 };
 
 /*
@@ -61,7 +62,8 @@ struct lb_service {
 	__u8 source_skip;    /* HASH_SOURCE: bits at the address's end that are not hashed */
 	__u8 reserved[3];    /* zero */
 	__u32 quic_run;	     /* QUIC: the pool's run in lb_quic, whichever half it is in */
-	__u32 reserved2[2];  /* zero */
+	__u32 limits;	     /* the VIP's run in lb_limits: LB_LIMITS_RUN(); 0: none */
+	__u32 reserved2[1];  /* zero */
 };
 _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cache line");
 
@@ -100,6 +102,57 @@ _Static_assert(sizeof(struct lb_service) == LB_CACHE_LINE, "a service is one cac
 
 /* lb_disp: __u32 displacements of lb_services' buckets, two halves of `bucket_half`. */
 #define LB_DISP_EMPTY 0xffffffffu /* no VIP is in the bucket */
+
+/*
+ * lb_limits: one rate limit of one VIP a line, two halves of layout_caps.limits lines, of which a
+ * service points into the one that was written with it. A VIP's limits lie together, in the order
+ * in which they are asked. The arithmetic is in gcra.h; rate, burst and prefixes are there for the
+ * agent that adopts the maps.
+ */
+struct lb_limit {
+	__u64 interval; /* time a packet, byte or connection, in 2^-GCRA_INTERVAL_SHIFT units */
+	__u64 depth;	/* time of a whole burst, in units (gcra.h) */
+	__u64 mask6_hi; /* what of an IPv6 source counts, as it lies on the wire */
+	__u64 mask6_lo;
+	__u64 rate;   /* a second */
+	__u64 burst;  /* packets, bytes or connections */
+	__u32 mask4;  /* the same of an IPv4 source */
+	__u32 id;     /* index into lb_limit_cells and lb_limit_ctr; the same while the limit is */
+	__u32 serial; /* in lb_limit_key: never given twice, so that no cell changes hands */
+	__u8 prefix4; /* bits */
+	__u8 prefix6;
+	__u8 ordinal; /* among the VIP's limits that differ in rate, burst and action alone */
+	__u8 flags;   /* enum lb_limit_flag */
+};
+_Static_assert(sizeof(struct lb_limit) == LB_CACHE_LINE, "a limit is one cache line");
+
+enum lb_limit_flag {
+	LB_LIMIT_SOURCE = 1 << 0,      /* a cell for each source; else one for the VIP */
+	LB_LIMIT_BYTES = 1 << 1,       /* counts bytes of the frame as received */
+	LB_LIMIT_CONNECTIONS = 1 << 2, /* counts TCP SYN without ACK; else packets */
+	LB_LIMIT_COUNT_ONLY = 1 << 3,  /* counts what it would drop, and drops nothing */
+};
+
+#define LB_LIMITS_MAX		8u /* of one VIP */
+#define LB_LIMITS_RUN(first, n) ((__u32)(first) << 4 | (n))
+#define LB_LIMITS_FIRST(run)	((run) >> 4)
+#define LB_LIMITS_N(run)	((run)&15u)
+#define LB_LIMIT_LINES_MAX	(1u << 27) /* of both halves: a run's first line has 28 bits */
+
+/* lb_limit_cells: the cell of a limit that is the VIP's, by id; all CPUs share it. */
+struct lb_limit_cell {
+	__u64 tat; /* theoretical arrival time (gcra.h) */
+	__u64 reserved[7];
+};
+_Static_assert(sizeof(struct lb_limit_cell) == LB_CACHE_LINE, "a cell has a line for itself");
+
+/* lb_limit_src: an LRU hash of theoretical arrival times (__u64) by limit and source. */
+struct lb_limit_key {
+	__u64 src_hi; /* masked by the limit's prefix; IPv4 is v4-mapped */
+	__u64 src_lo;
+	__u32 serial; /* of the limit */
+	__u32 reserved;
+};
 
 /*
  * lb_slots (cur) and lb_slot_base (base): __u16 a slot, 32 slots a line. A slot holds an index
@@ -157,13 +210,14 @@ _Static_assert(sizeof(struct lb_backend) == LB_CACHE_LINE, "a backend is one cac
 
 /* lb_control: one entry. */
 struct lb_control {
-	__u32 magic;	   /* LB_ABI_MAGIC */
-	__u32 abi;	   /* LB_ABI_VERSION */
-	__u32 active_mask; /* 0, or all ones if the second half of lb_services, lb_disp and
-			    * lb_pools is the live one */
-	__u32 generation;  /* counts what was built anew, for the operator */
-	__u64 seed;	   /* lb_settings.seed, for the agent that adopts the maps */
-	__u32 reserved[10];
+	__u32 magic;	    /* LB_ABI_MAGIC */
+	__u32 abi;	    /* LB_ABI_VERSION */
+	__u32 active_mask;  /* 0, or all ones if the second half of lb_services, lb_disp and
+			     * lb_pools is the live one */
+	__u32 generation;   /* counts what was built anew, for the operator */
+	__u64 seed;	    /* lb_settings.seed, for the agent that adopts the maps */
+	__u32 limit_serial; /* the last one given to a limit */
+	__u32 reserved[9];
 };
 _Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache line");
 
@@ -186,6 +240,9 @@ struct lb_settings {
 	__u64 cpus;	      /* rows of lb_counters and lb_reason_ctr */
 	__u64 counter_row;    /* bytes from one CPU's row of lb_counters to the next */
 	__u64 backend_column; /* bytes from the beginning of a row to its first backend */
+	__u64 limit_lines;    /* lines of lb_limits; 0: no VIP has a rate limit */
+	__u64 limits;	      /* cells, and counters in a row of lb_limit_ctr */
+	__u64 limit_row;      /* bytes from one CPU's row of lb_limit_ctr to the next */
 };
 #define LB_SETTING_MARK 0x51c3a00000000000ull
 /* The same in a 32-bit "and" with a constant, and in a 64-bit shift by one. */
@@ -210,6 +267,15 @@ struct lb_counter {
 struct lb_vip_counter {
 	struct lb_counter forwarded;
 	struct lb_counter dropped;
+};
+
+/*
+ * lb_limit_ctr: what limits found to be too much, by their id. After the CPUs' rows comes one that
+ * the agent alone writes: what it adds to their sum (see lb_vip_base).
+ */
+struct lb_limit_counter {
+	struct lb_counter dropped;
+	struct lb_counter would_drop; /* LB_LIMIT_COUNT_ONLY */
 };
 
 /*
