@@ -8,9 +8,9 @@
  *
  * The server answers whatever comes on a stream with a line that is its name. The client asks and
  * prints the answer; then, for each line of its standard input, it moves to another UDP socket
- * (hence another port) without telling its peer, as a NAT does to it, and asks again. If an answer
- * does not come in 3 s, its exit status is 1. The server knows one connection, the latest: what comes
- * to it by mistake of another one is lost on it.
+ * (hence another port) without telling its peer, as a NAT does to it, and asks again. If an
+ * answer does not come in 3 s, its exit status is 1. The server knows one connection, the latest:
+ * what comes to it by mistake of another one is lost on it.
  */
 #include <arpa/inet.h>
 #include <errno.h>

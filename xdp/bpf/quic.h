@@ -52,6 +52,9 @@ __attribute__((noinline)) __u32 lb_quic_backend(struct xdp_md *ctx, __u32 l4_off
 	const __u8 *cid, *first = data + (l4_off & LB_QUIC_OFF_MAX) + LB_QUIC_UDP_LEN;
 	__u32 header = LB_QUIC_SHORT_LEN, claimed = 0, len, payload;
 
+	/* For the verifier; see range.h. */
+	if (!lb_setting(quic))
+		return LB_QUIC_NO_BACKEND;
 	if ((const void *)first + LB_QUIC_SHORT_LEN > data_end)
 		return LB_QUIC_NO_BACKEND;
 	payload = bpf_ntohs(*(const __be16 *)(first - 4)) - LB_QUIC_UDP_LEN;
