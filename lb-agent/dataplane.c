@@ -328,6 +328,13 @@ bool dataplane_seed(const struct dataplane *dp, uint64_t *ret_seed)
 	return dp->live;
 }
 
+bool dataplane_encap(const struct dataplane *dp, struct lb_encap *ret_encap)
+{
+	if (dp->live)
+		*ret_encap = dp_control(dp->live)->encap;
+	return dp->live;
+}
+
 uint32_t dataplane_generation(const struct dataplane *dp)
 {
 	return dp->live ? dp_control(dp->live)->generation : 0;
@@ -374,7 +381,7 @@ static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
 }
 
 int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,
-		    struct err *err)
+		    const struct lb_encap *encap, struct err *err)
 {
 	struct balancer_bpf *skel = NULL;
 	struct dp_generation *gen = generation_new();
@@ -390,7 +397,7 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 		r = bpf_map__reuse_fd(skel->maps.lb_reason_ctr,
 				      dp->live->map_fd[BALANCER_REASON_CTR]);
 	if (!r)
-		r = balancer_load(skel, caps, seed);
+		r = balancer_load(skel, caps, seed, encap);
 	if (r) {
 		err_set(err, r, "the kernel does not take the balancer: %s: %s", strerror(-r),
 			dp_log_last());
@@ -409,6 +416,7 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	control->abi = LB_ABI_VERSION;
 	control->generation = dataplane_generation(dp) + 1;
 	control->seed = seed;
+	control->encap = *encap;
 	dp->next = gen;
 	gen = NULL;
 out:

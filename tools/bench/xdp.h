@@ -31,6 +31,8 @@ struct xdp_config {
 	int af; /* of the VIPs: 4 or 6 */
 	uint8_t proto;
 	bool ipip;
+	bool gue;      /* variant 1, checksums as by default */
+	bool prefix;   /* the outer source is the flow's */
 	int outer_af;  /* of the backends */
 	bool redirect; /* out of another device than the packets came from */
 	bool tag;      /* packets leave with a VLAN tag */
