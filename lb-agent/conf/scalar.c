@@ -384,21 +384,6 @@ static bool parse_address(const struct schema_field *f, const struct tree_node *
 	return unicast(f, node, &v->address, c);
 }
 
-/* Clears the bits behind a prefix of `length` bits in the address's 16 bytes; whether any was set.
- */
-static bool clear_host(struct lb_addr *address, unsigned int length)
-{
-	bool any = false;
-
-	for (unsigned int bit = length; bit < 128; bit++) {
-		const uint8_t mask = (uint8_t)(0x80 >> bit % 8);
-
-		any |= address->b[bit / 8] & mask;
-		address->b[bit / 8] &= (uint8_t)~mask;
-	}
-	return any;
-}
-
 /* "10.0.0.1" or "10.99.0.0/16". */
 static bool parse_source(const struct schema_field *f, const struct tree_node *node,
 			 struct value *v, struct complaint *c)
@@ -425,7 +410,7 @@ static bool parse_source(const struct schema_field *f, const struct tree_node *n
 		hint(c, "the prefix length is from %" PRIu64 " to %" PRIu64, f->min, f->max);
 		return complain(c, "'%s' has no possible prefix length: %s", f->name, node->text);
 	}
-	if (clear_host(&v->source.address, (unsigned int)length + (want_v4 ? 96 : 0))) {
+	if (addr_clear_host(&v->source.address, (unsigned int)length + (want_v4 ? 96 : 0))) {
 		hint(c, "write %s/%" PRIu64, addr_format(&v->source.address, text), length);
 		return complain(c, "'%s' has bits set behind its prefix: %s", f->name, node->text);
 	}

@@ -385,11 +385,6 @@ Test(conf_bind, reads_prefixes_and_gue_settings_or_their_defaults)
 	cr_expect_eq(c->node.gue.variant, 1);
 	cr_expect_eq(c->node.gue.checksum6, CONF_CHECKSUM6_COMPUTED);
 	conf_free(c);
-
-	c = conf_text_good(WITH_NODE("interfaces: [eth0], gue: {variant: 0}"));
-	cr_expect_eq(c->node.gue.port, 6080);
-	cr_expect_eq(c->node.gue.variant, 0);
-	conf_free(c);
 }
 
 Test(conf_bind, rejects_names_that_the_kernel_has_not_for_a_device)
