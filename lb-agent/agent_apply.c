@@ -302,7 +302,8 @@ static int prepare(struct apply *apply, struct err *err)
 		apply->live_lines = apply->target.backends;
 	}
 	if (plan->rebuild) {
-		r = dataplane_build(agent->dp, &plan->layout->caps, apply->config->node.seed, err);
+		r = dataplane_build(agent->dp, &plan->layout->caps, apply->config->node.seed,
+				    &plan->layout->encap, err);
 		if (r)
 			return r;
 	}

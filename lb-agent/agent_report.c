@@ -38,6 +38,31 @@ static json_t *last_reload_json(const struct agent *agent)
 			 agent->last_reload.took_ms, "check_ms", agent->last_reload.check_ms);
 }
 
+static bool uses(const struct lb_config *config, enum conf_forward forward)
+{
+	for (size_t i = 0; i < config->n_vips; i++)
+		if (config->vips[i].forward == forward)
+			return true;
+	return false;
+}
+
+/* How tunnels are made, where a VIP uses any; else null. */
+static json_t *tunnels_json(const struct lb_config *config)
+{
+	const bool gue = uses(config, CONF_FORWARD_GUE);
+	char v4[CONF_SOURCE_TEXT_MAX], v6[CONF_SOURCE_TEXT_MAX];
+	const struct conf_node *node = &config->node;
+
+	if (!gue && !uses(config, CONF_FORWARD_IPIP))
+		return json_null();
+	return json_pack(
+	    "{s:s, s:s, s:o}", "source_ipv4", conf_format_source(&node->tunnel_source_v4, v4),
+	    "source_ipv6", conf_format_source(&node->tunnel_source_v6, v6), "gue",
+	    gue ? json_pack("{s:i, s:i, s:s}", "port", node->gue.port, "variant", node->gue.variant,
+			    "ipv6_checksum", conf_checksum6_name(node->gue.checksum6))
+		: json_null());
+}
+
 json_t *agent_report_status(struct agent *agent)
 {
 	json_t *interfaces = json_array(), *status;
@@ -50,7 +75,7 @@ json_t *agent_report_status(struct agent *agent)
 		usable += agent->rt->pools[i].n_usable;
 	}
 	status = json_pack(
-	    "{s:s, s:i, s:s, s:f, s:o, s:I, s:i, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "{s:s, s:i, s:s, s:f, s:o, s:I, s:i, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 	    "version", SLUICE_VERSION, "pid", (int)getpid(), "config_file",
 	    agent->options.config_path, "uptime_s",
 	    agent_now_ms() / 1e3 - (double)agent->started.tv_sec -
@@ -61,7 +86,7 @@ json_t *agent_report_status(struct agent *agent)
 	    "pools", (json_int_t)agent->config->n_pools, "backends", (json_int_t)backends,
 	    "backends_usable", (json_int_t)usable, "overrides",
 	    (json_int_t)overrides_count(agent->overrides), "map_memory_bytes",
-	    (json_int_t)dataplane_map_memory(agent->dp));
+	    (json_int_t)dataplane_map_memory(agent->dp), "tunnels", tunnels_json(agent->config));
 	return status;
 }
 

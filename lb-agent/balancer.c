@@ -296,8 +296,8 @@ static int set_sizes(struct balancer_bpf *skel, const struct layout_caps *caps, 
 	return bpf_map__set_max_entries(skel->maps.lb_limit_src, at_least_one(caps->limit_sources));
 }
 
-static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpus,
-			  struct lb_settings *ret_settings)
+static void make_settings(const struct layout_caps *caps, uint64_t seed,
+			  const struct lb_encap *encap, int cpus, struct lb_settings *ret_settings)
 {
 	*ret_settings = (struct lb_settings){
 	    .seed = seed,
@@ -316,6 +316,11 @@ static void make_settings(const struct layout_caps *caps, uint64_t seed, int cpu
 	    .limit_lines = 2 * (uint64_t)caps->limits,
 	    .limits = caps->limits,
 	    .limit_row = balancer_limit_row(caps),
+	    .source4_mask = encap->source4_mask_be,
+	    .source6_mask = encap->source6_mask_be,
+	    .gue_port_be = encap->gue_port_be,
+	    .gue_header = encap->gue_header,
+	    .gue_zero6 = encap->gue_zero6,
 	};
 }
 
@@ -339,7 +344,8 @@ int balancer_open(const struct layout_caps *caps, struct balancer_bpf **ret_skel
 	return 0;
 }
 
-int balancer_load(struct balancer_bpf *skel, const struct layout_caps *caps, uint64_t seed)
+int balancer_load(struct balancer_bpf *skel, const struct layout_caps *caps, uint64_t seed,
+		  const struct lb_encap *encap)
 {
 	const int cpus = balancer_cpus();
 	struct lb_settings settings;
@@ -347,7 +353,7 @@ int balancer_load(struct balancer_bpf *skel, const struct layout_caps *caps, uin
 
 	if (cpus < 0)
 		return cpus;
-	make_settings(caps, seed, cpus, &settings);
+	make_settings(caps, seed, encap, cpus, &settings);
 	loading = &settings;
 	r = balancer_bpf__load(skel);
 	loading = NULL;

@@ -75,8 +75,9 @@ size_t balancer_limit_row(const struct layout_caps *caps);
  * BALANCER_TABLE_MAX.
  */
 int balancer_open(const struct layout_caps *caps, struct balancer_bpf **ret_skel, struct err *err);
-/* Loads it with these sizes, which are those it was opened with, and the flow hash's seed. 0 or
- * -errno; libbpf has said more. */
-int balancer_load(struct balancer_bpf *skel, const struct layout_caps *caps, uint64_t seed);
+/* Loads it with these sizes, which are those it was opened with, the flow hash's seed and the
+ * settings of encapsulation. 0 or -errno; libbpf has said more. */
+int balancer_load(struct balancer_bpf *skel, const struct layout_caps *caps, uint64_t seed,
+		  const struct lb_encap *encap);
 
 #endif

@@ -19,7 +19,9 @@
  *                 "interfaces": [{"name": "eth0", "present": true, "attached": true,
  *                                 "mode": "native", "dispatcher": false, "error": null}],
  *                 "vips": 2, "pools": 1, "backends": 3, "backends_usable": 2, "overrides": 0,
- *                 "map_memory_bytes": 123}
+ *                 "map_memory_bytes": 123,
+ *                 "tunnels": null, or {"source_ipv4": "by route", "source_ipv6": "fd88::/64",
+ *                             "gue": null, or {"port", "variant", "ipv6_checksum"}}}
  *   vips      -> [{"name", "address", "port", "port_last" (the same where there is one port),
  *                  "protocol", "forward", "affinity", "affinity_prefix" (null unless source),
  *                  "pool", "backends", "backends_usable",

@@ -364,6 +364,13 @@ bool dataplane_seed(const struct dataplane *dp, uint64_t *ret_seed)
 	return dp->live;
 }
 
+bool dataplane_encap(const struct dataplane *dp, struct lb_encap *ret_encap)
+{
+	if (dp->live)
+		*ret_encap = dp_control(dp->live)->encap;
+	return dp->live;
+}
+
 uint32_t dataplane_generation(const struct dataplane *dp)
 {
 	return dp->live ? dp_control(dp->live)->generation : 0;
@@ -400,7 +407,7 @@ static int generation_take(struct dp_generation *gen, struct balancer_bpf *skel)
 }
 
 int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,
-		    struct err *err)
+		    const struct lb_encap *encap, struct err *err)
 {
 	struct balancer_bpf *skel = NULL;
 	struct dp_generation *gen = generation_new();
@@ -418,7 +425,7 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	if (!r && dp->live)
 		r = dp_limits_reuse(dp->live, caps, skel);
 	if (!r)
-		r = balancer_load(skel, caps, seed);
+		r = balancer_load(skel, caps, seed, encap);
 	if (r) {
 		err_set(err, r, "the kernel does not take the balancer: %s: %s", strerror(-r),
 			dp_log_last());
@@ -439,6 +446,7 @@ int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64
 	control->seed = seed;
 	if (dp->live)
 		dp_limits_copy(dp->live, gen);
+	control->encap = *encap;
 	dp->next = gen;
 	gen = NULL;
 out:
@@ -451,43 +459,6 @@ void dataplane_discard(struct dataplane *dp)
 {
 	generation_free(dp->next);
 	dp->next = NULL;
-}
-
-void dataplane_target(struct dataplane *dp, struct dataplane_target *ret_target)
-{
-	struct dp_generation *gen = dp_generation_target(dp);
-	/* In a new generation nothing is live yet, so its first half serves. */
-	uint32_t half = gen == dp->next ? 0 : !dp_control(gen)->active_mask;
-
-	*ret_target = (struct dataplane_target){
-	    .slots = gen->memory[BALANCER_SLOTS],
-	    .slot_base = gen->memory[BALANCER_SLOT_BASE],
-	    .backends = gen->memory[BALANCER_BACKENDS],
-	    .services = (struct lb_service *)gen->memory[BALANCER_SERVICES] +
-			(size_t)half * gen->caps.service_lines,
-	    .quic = (uint16_t *)gen->memory[BALANCER_QUIC] + (size_t)half * gen->caps.quic,
-	    .quic_first = half * gen->caps.quic,
-	    .ranges =
-		(struct lb_service *)gen->memory[BALANCER_RANGES] + (size_t)half * gen->caps.ranges,
-	    .disp = (uint32_t *)gen->memory[BALANCER_DISP] + (size_t)half * gen->caps.buckets,
-	    .pools = (struct lb_pool_record *)gen->memory[BALANCER_POOLS] +
-		     (size_t)half * gen->caps.pools,
-	    .limits =
-		(struct lb_limit *)gen->memory[BALANCER_LIMITS] + (size_t)half * gen->caps.limits,
-	    .limit_first = half * gen->caps.limits,
-	    .control = dp_control(gen),
-	    .caps = gen->caps,
-	};
-}
-
-void dataplane_write_backend(struct lb_backend *line, const struct lb_backend *content)
-{
-	uint64_t words[sizeof(*content) / 8], *out = (uint64_t *)line;
-
-	/* From the back: the outer header first, the Ethernet words with READY in them last. */
-	memcpy(words, content, sizeof(words));
-	for (int i = (int)(sizeof(words) / 8) - 1; i >= 0; i--)
-		__atomic_store_n(&out[i], words[i], __ATOMIC_RELEASE);
 }
 
 int dataplane_switch(struct dataplane *dp, struct err *err)

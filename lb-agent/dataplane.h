@@ -44,6 +44,8 @@ void dataplane_close(struct dataplane *dp);
 bool dataplane_adopted(const struct dataplane *dp);
 /* Seed of the live generation; false: there is none. */
 bool dataplane_seed(const struct dataplane *dp, uint64_t *ret_seed);
+/* The same of the settings of encapsulation. */
+bool dataplane_encap(const struct dataplane *dp, struct lb_encap *ret_encap);
 uint32_t dataplane_generation(const struct dataplane *dp);
 /* Memory of the live generation's maps, as the kernel accounts it, in bytes. */
 uint64_t dataplane_map_memory(const struct dataplane *dp);
@@ -57,7 +59,7 @@ int dataplane_read_layout(struct dataplane *dp, struct layout **ret_layout, stru
  * dataplane_discard(). Its maps are zeroed but for lb_control.
  */
 int dataplane_build(struct dataplane *dp, const struct layout_caps *caps, uint64_t seed,
-		    struct err *err);
+		    const struct lb_encap *encap, struct err *err);
 void dataplane_discard(struct dataplane *dp);
 
 /* The target's maps: the new generation while one is being built, else the live one. */

@@ -200,6 +200,7 @@ int dataplane_read_layout(struct dataplane *dp, struct layout **ret_layout, stru
 	if (!layout)
 		return err_set(err, -ENOMEM, "out of memory");
 	dataplane_seed(dp, &layout->seed);
+	dataplane_encap(dp, &layout->encap);
 	r = dp->live ? read_all(dp->live, layout, err) : 0;
 	if (r) {
 		layout_free(layout);

@@ -74,6 +74,7 @@ struct layout_limit {
 struct layout {
 	struct layout_caps caps;
 	uint64_t seed;		   /* of the flow hash, fixed for a generation of maps */
+	struct lb_encap encap;	   /* settings of encapsulation, likewise */
 	struct layout_pool *pools; /* [n_pools]; the index is the pool's id */
 	size_t n_pools;
 	struct layout_vip *vips;

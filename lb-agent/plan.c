@@ -5,6 +5,7 @@
  */
 #include "plan.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -255,7 +256,14 @@ static int diff_pools(struct plan_work *work)
 
 static const char *forward_name(uint8_t forward)
 {
-	return forward == LB_FORWARD_IPIP ? "ipip" : "l2";
+	switch (forward) {
+	case LB_FORWARD_IPIP:
+		return "ipip";
+	case LB_FORWARD_GUE:
+		return "gue";
+	default:
+		return "l2";
+	}
 }
 
 /* "flow", "quic", "source", "source/24". */
@@ -332,9 +340,15 @@ static int diff_vips(struct plan_work *work)
 
 /* The node */
 
-static bool source_equal(bool has_a, const struct lb_addr *a, bool has_b, const struct lb_addr *b)
+static bool source_equal(const struct conf_source *a, const struct conf_source *b)
 {
-	return has_a == has_b && (!has_a || addr_equal(a, b));
+	return a->set == b->set &&
+	       (!a->set || (addr_equal(&a->address, &b->address) && a->prefix == b->prefix));
+}
+
+static bool gue_equal(const struct conf_gue *a, const struct conf_gue *b)
+{
+	return a->port == b->port && a->variant == b->variant && a->checksum6 == b->checksum6;
 }
 
 /* The interfaces are a set: their order in the file says nothing. */
@@ -353,10 +367,9 @@ static bool node_equal(const struct conf_node *a, const struct conf_node *b)
 	for (size_t i = 0; i < a->n_interfaces; i++)
 		if (!has_interface(b, a->interfaces[i]))
 			return false;
-	return source_equal(a->has_tunnel_source_v4, &a->tunnel_source_v4, b->has_tunnel_source_v4,
-			    &b->tunnel_source_v4) &&
-	       source_equal(a->has_tunnel_source_v6, &a->tunnel_source_v6, b->has_tunnel_source_v6,
-			    &b->tunnel_source_v6);
+	return source_equal(&a->tunnel_source_v4, &b->tunnel_source_v4) &&
+	       source_equal(&a->tunnel_source_v6, &b->tunnel_source_v6) &&
+	       gue_equal(&a->gue, &b->gue);
 }
 
 static size_t count_changes(const struct plan_work *work)
@@ -371,17 +384,41 @@ static size_t count_changes(const struct plan_work *work)
 	return n == 0 && plan->rebuild ? 1 : n;
 }
 
+/* The flow's bits of a prefix, as plan_encap() says. `length` is in bits of the word. */
+static uint32_t host_mask_be(unsigned int length)
+{
+	return length ? htonl((uint32_t)((1ull << (32 - length)) - 1) & ~3u) : 0;
+}
+
+void plan_encap(const struct conf_node *node, struct lb_encap *ret_encap)
+{
+	const unsigned int prefix6 = node->tunnel_source_v6.prefix;
+
+	*ret_encap = (struct lb_encap){
+	    .source4_mask_be = host_mask_be(node->tunnel_source_v4.prefix),
+	    .source6_mask_be = !prefix6	       ? 0
+			       : prefix6 <= 96 ? htonl(~3u)
+					       : host_mask_be(prefix6 - 96),
+	    .gue_port_be = htons(node->gue.port),
+	    .gue_header = node->gue.variant == 0 ? 4 : 0,
+	    .gue_zero6 = node->gue.checksum6 == CONF_CHECKSUM6_ZERO,
+	};
+}
+
 int plan_make(const struct layout *old, const struct lb_config *old_config,
 	      const struct lb_config *config, struct plan **ret_plan)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
 	struct plan_work work = {
 	    .old = old, .old_config = old_config, .config = config, .plan = plan};
+	struct lb_encap encap;
 	int rc = -ENOMEM;
 
 	if (!plan)
 		goto out;
+	plan_encap(&config->node, &encap);
 	work.seed_changed = old->caps.slots && old->seed != config->node.seed;
+	work.encap_changed = old->caps.slots && memcmp(&old->encap, &encap, sizeof(encap)) != 0;
 	if (old_config)
 		plan->node_changed = !node_equal(&old_config->node, &config->node);
 	rc = plan_work_open(&work);
@@ -396,6 +433,7 @@ int plan_make(const struct layout *old, const struct lb_config *old_config,
 	if (rc)
 		goto out;
 	plan->layout->seed = config->node.seed;
+	plan->layout->encap = encap;
 	plan->n_changes = count_changes(&work);
 	*ret_plan = plan;
 	plan = NULL;

@@ -84,10 +84,16 @@ struct plan {
 				  * too */
 	size_t n_new_limit_ids;
 	bool node_changed; /* interfaces, XDP mode or tunnel sources differ from the old config; new
-			    * tunnel sources need no more than the backend lines rewritten */
+			    * tunnel sources need no more than the backend lines rewritten, unless
+			    * the length of a prefix differs (rebuild) */
 	size_t n_changes;  /* VIPs and pools that are not KEEP, and one for the node's settings,
 			    * the seed among them; 1 where a rebuild is all; 0: nothing to do */
 };
+
+/* What of the node's settings goes into the program. An outer source that is a prefix has the
+ * flow's bits between it and the last two bits, which are 01: so it is never an address that a
+ * network keeps for itself (none, all, any). */
+void plan_encap(const struct conf_node *node, struct lb_encap *ret_encap);
 
 /*
  * Plans `config` on top of `old` (never NULL; an empty layout with all sizes 0 before the first
@@ -96,7 +102,8 @@ struct plan {
  *
  * Ids are kept where their object is: a VIP is known by (address, ports, protocol), a pool by name,
  * a backend by (pool, address). Ids given up go into quarantine in the new layout. `old` is not
- * changed. Without enough room in old's sizes, or when the seed differs, `rebuild` is set and the
+ * changed. Without enough room in old's sizes, or when the seed or the settings of
+ * encapsulation differ, `rebuild` is set and the
  * new layout has its own sizes (what is needed and a quarter more) and compact ids.
  *
  * -ENOMEM; -E2BIG: more slots or backends than the ABI can hold (LB_SLOTS_MAX a pool, 2^31 in all).

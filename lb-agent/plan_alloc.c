@@ -65,11 +65,17 @@ static const struct layout_pool *old_pool_of(const struct plan_work *work, size_
 
 static void describe_vip(const struct conf_vip *conf, struct layout_vip *vip)
 {
+	static const uint8_t forwards[] = {
+	    [CONF_FORWARD_L2] = LB_FORWARD_L2,
+	    [CONF_FORWARD_IPIP] = LB_FORWARD_IPIP,
+	    [CONF_FORWARD_GUE] = LB_FORWARD_GUE,
+	};
+
 	vip->address = conf->address;
 	vip->port = conf->port;
 	vip->port_last = conf->port_last;
 	vip->proto = (uint8_t)conf->protocol;
-	vip->forward = conf->forward == CONF_FORWARD_IPIP ? LB_FORWARD_IPIP : LB_FORWARD_L2;
+	vip->forward = forwards[conf->forward];
 	if (conf->affinity == CONF_AFFINITY_SOURCE) {
 		vip->flags = LB_SERVICE_HASH_SOURCE;
 		if (conf->affinity_prefix)
@@ -522,6 +528,9 @@ int plan_alloc(struct plan_work *work)
 		rc = -ENOSPC;
 	} else if (work->seed_changed) {
 		reason = "the seed has changed";
+		rc = -ENOSPC;
+	} else if (work->encap_changed) {
+		reason = "the settings of encapsulation have changed";
 		rc = -ENOSPC;
 	} else {
 		rc = alloc_in_place(work, local, &reason);

@@ -189,20 +189,26 @@ static bool same_interfaces(const struct conf_node *a, const struct conf_node *b
 	return true;
 }
 
-static const char *source_text(bool set, const struct lb_addr *address, char *buf)
+static void print_source(FILE *out, const char *family, const struct conf_source *before,
+			 const struct conf_source *after)
 {
-	return set ? addr_format(address, buf) : "by route";
+	char a[CONF_SOURCE_TEXT_MAX], b[CONF_SOURCE_TEXT_MAX];
+
+	conf_format_source(before, a);
+	conf_format_source(after, b);
+	if (strcmp(a, b) != 0)
+		fprintf(out, ", tunnel source %s %s → %s", family, a, b);
 }
 
-static void print_source(FILE *out, const char *family, bool had, const struct lb_addr *before,
-			 bool has, const struct lb_addr *after)
+static void print_gue(FILE *out, const struct conf_gue *before, const struct conf_gue *after)
 {
-	char a[LB_ADDR_TEXT_MAX], b[LB_ADDR_TEXT_MAX];
-
-	if (had == has && (!has || addr_equal(before, after)))
-		return;
-	fprintf(out, ", tunnel source %s %s → %s", family, source_text(had, before, a),
-		source_text(has, after, b));
+	if (before->port != after->port)
+		fprintf(out, ", gue port %u → %u", before->port, after->port);
+	if (before->variant != after->variant)
+		fprintf(out, ", gue variant %u → %u", before->variant, after->variant);
+	if (before->checksum6 != after->checksum6)
+		fprintf(out, ", gue ipv6_checksum %s → %s", conf_checksum6_name(before->checksum6),
+			conf_checksum6_name(after->checksum6));
 }
 
 /* ", interfaces eth0 → eth0 eth1, xdp_mode auto → native"; nothing where nothing differs. */
@@ -221,10 +227,9 @@ static void print_node_changes(FILE *out, const struct conf_node *before,
 	if (before->seed != after->seed)
 		fprintf(out, ", seed %llu → %llu", (unsigned long long)before->seed,
 			(unsigned long long)after->seed);
-	print_source(out, "IPv4", before->has_tunnel_source_v4, &before->tunnel_source_v4,
-		     after->has_tunnel_source_v4, &after->tunnel_source_v4);
-	print_source(out, "IPv6", before->has_tunnel_source_v6, &before->tunnel_source_v6,
-		     after->has_tunnel_source_v6, &after->tunnel_source_v6);
+	print_source(out, "IPv4", &before->tunnel_source_v4, &after->tunnel_source_v4);
+	print_source(out, "IPv6", &before->tunnel_source_v6, &after->tunnel_source_v6);
+	print_gue(out, &before->gue, &after->gue);
 }
 
 static void print_node(FILE *out, const struct conf_node *node)

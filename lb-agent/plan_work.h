@@ -17,7 +17,7 @@ struct plan_work {
 	const struct lb_config *old_config; /* may be NULL */
 	const struct lb_config *config;
 	struct plan *plan;
-	bool seed_changed;
+	bool seed_changed, encap_changed;
 	size_t *pool_old, *vip_old; /* by the config's index */
 	size_t *pool_new, *vip_new; /* by the old layout's index */
 	uint32_t *slot_counts;	    /* by the config's pool */
@@ -27,7 +27,7 @@ struct plan_work {
 	struct limits limits;	    /* of the config's VIPs */
 };
 
-/* Fills in what follows `seed_changed`; the rest is set. -ENOMEM; close in any case. */
+/* Fills in what follows `encap_changed`; the rest is set. -ENOMEM; close in any case. */
 int plan_work_open(struct plan_work *work);
 void plan_work_close(struct plan_work *work);
 

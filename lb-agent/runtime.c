@@ -285,6 +285,7 @@ static void fill_outer(const struct lb_addr *to, const struct lb_addr *from,
 		memcpy(&ip6.ip6_dst, to->b, 16);
 		memcpy(&ip6.ip6_src, from->b, 16);
 		memcpy(line->outer, &ip6, sizeof(ip6));
+		line->outer_sum = sum_of(&ip6.ip6_src, 2 * sizeof(ip6.ip6_src));
 	}
 }
 
@@ -292,8 +293,9 @@ void runtime_fill_line(const struct runtime_backend *backend, const struct nexth
 		       const struct conf_node *node, struct lb_backend *ret_line)
 {
 	const struct lb_addr *to = &backend->conf->address, *from = NULL;
-	struct lb_addr none = addr_from_v4("\0\0\0\0");
+	struct lb_addr none = addr_from_v4("\0\0\0\0"), lowest;
 	bool v4 = addr_is_v4(to);
+	const struct conf_source *source = v4 ? &node->tunnel_source_v4 : &node->tunnel_source_v6;
 
 	memset(ret_line, 0, sizeof(*ret_line));
 	ret_line->flags = LB_BACKEND_USED | (v4 ? 0 : LB_BACKEND_IPV6);
@@ -303,15 +305,18 @@ void runtime_fill_line(const struct runtime_backend *backend, const struct nexth
 		ret_line->flags |= LB_BACKEND_ALIVE;
 	if (nexthop)
 		from = &nexthop->source;
-	if (v4 && node->has_tunnel_source_v4)
-		from = &node->tunnel_source_v4;
-	if (!v4 && node->has_tunnel_source_v6)
-		from = &node->tunnel_source_v6;
+	if (source->set)
+		from = &source->address;
 	if (!from || addr_is_v4(from) != v4)
 		from = v4 ? &none : NULL;
 	if (!from) {
 		memset(&none, 0, sizeof(none));
 		from = &none;
+	}
+	if (source->set && source->prefix) { /* see plan_encap() */
+		lowest = source->address;
+		lowest.b[15] |= 1;
+		from = &lowest;
 	}
 	fill_outer(to, from, ret_line);
 	if (!nexthop || nexthop->status != NEXTHOP_RESOLVED)

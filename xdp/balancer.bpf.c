@@ -16,7 +16,20 @@
 #include "bpf/backend.h"
 #include "bpf/fwd_l2.h"
 #include "bpf/fwd_ipip.h"
+#include "bpf/fwd_gue.h"
 #include "bpf/verdict.h"
+
+/* Told apart when it is none of the two: otherwise these would be told by more comparisons. */
+static __always_inline int lb_forward_rarer(const struct lb_pkt *pkt,
+					    const struct lb_service *service, const int af)
+{
+	__u32 forward = service->forward;
+
+	asm("" : "+r"(forward));
+	if (forward == LB_FORWARD_GUE)
+		return lb_forward_gue(pkt, af);
+	return lb_stop(LB_REASON_TABLE_FAULT);
+}
 
 static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_service *service,
 				      struct lb_hop *hop, const int af, const int plain)
@@ -27,7 +40,7 @@ static __always_inline int lb_forward(struct lb_pkt *pkt, const struct lb_servic
 	case LB_FORWARD_IPIP:
 		return lb_forward_ipip(pkt, hop, af, plain);
 	default:
-		return lb_stop(LB_REASON_TABLE_FAULT);
+		return lb_forward_rarer(pkt, service, af);
 	}
 }
 

@@ -2,12 +2,14 @@
 /*
  * decap.bpf.c - a backend's side: removes the balancer's outer header, without a tunnel device.
  *
- * 4in4, 6in6, 4in6 and 6in4, for inner destinations in lb_decap only; the rest is passed on
- * untouched. The outer destination is not compared with a list of addresses: the frame came to
- * this host's MAC address, or the kernel drops what is passed to it, as it does with any other.
+ * IP in IP and GUE, each 4in4, 6in6, 4in6 and 6in4, for inner destinations in lb_decap only; the
+ * rest is passed on untouched. The outer destination is not compared with a list of addresses: the
+ * frame came to this host's MAC address, or the kernel drops what is passed to it, as it does with
+ * any other.
  */
 #include "bpf/compiler.h"
 
+#include "bpf/decap_csum.h"
 #include "bpf/decap_parse.h"
 #include "bpf/ecn.h"
 #include "bpf/eth.h"
@@ -95,6 +97,8 @@ int sluice_decap(struct xdp_md *ctx)
 		return lb_decap_count(counter, XDP_PASS);
 	if (!lb_decap_is_configured(&tunnel.inner_dst))
 		return lb_decap_count(LB_DECAP_NOT_CONFIGURED, XDP_PASS);
+	if (lb_decap_checksum_is_wrong(data, data_end, &tunnel))
+		return lb_decap_count(LB_DECAP_BAD_CHECKSUM, XDP_DROP);
 	if (lb_ecn_is_illegal(tunnel.outer_tos, tunnel.inner_tos))
 		return lb_decap_count(LB_DECAP_ECN_DROPPED, XDP_DROP);
 

@@ -193,3 +193,16 @@ socklen_t addr_to_sockaddr(const struct lb_addr *addr, uint16_t port,
 	memcpy(ret_sa, &sin6, sizeof(sin6));
 	return sizeof(sin6);
 }
+
+bool addr_clear_host(struct lb_addr *address, unsigned int length)
+{
+	bool any = false;
+
+	for (unsigned int bit = length; bit < 128; bit++) {
+		const uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+
+		any |= address->b[bit / 8] & mask;
+		address->b[bit / 8] &= (uint8_t)~mask;
+	}
+	return any;
+}

@@ -57,4 +57,8 @@ const void *addr_raw(const struct lb_addr *addr, size_t *ret_len);
 socklen_t addr_to_sockaddr(const struct lb_addr *addr, uint16_t port,
 			   struct sockaddr_storage *ret_sa);
 
+/* Clears the bits behind the first `length` of the 128 (IPv4: 96 more than its own); whether any
+ * was set. */
+bool addr_clear_host(struct lb_addr *address, unsigned int length);
+
 #endif

@@ -62,7 +62,7 @@ static void no_value(struct binder *b, const struct schema_field *field, struct 
 static void wrong_type_hint(const struct schema_field *field, const struct tree_node *node,
 			    char *hint, size_t size)
 {
-	bool address = field->type == SCHEMA_ADDRESS || field->type == SCHEMA_ADDRESS_V6;
+	bool address = field->type == SCHEMA_ADDRESS || field->type == SCHEMA_SOURCE_V6;
 	const struct schema_field *key;
 
 	hint[0] = '\0';

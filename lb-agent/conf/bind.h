@@ -33,6 +33,10 @@ struct value {
 		const char *text; /* NAME, INTERFACE, PATH, HOST */
 		struct lb_addr address;
 		struct {
+			struct lb_addr address; /* where `address` is */
+			uint8_t prefix;		/* SOURCE: bits; 0: an address alone */
+		} source;
+		struct {
 			uint16_t min, max;
 		} status;
 		struct {

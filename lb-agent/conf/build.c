@@ -34,6 +34,30 @@ static void *new_array(struct build *b, size_t n, size_t size)
 	return array;
 }
 
+static void build_source(const struct value *value, struct conf_source *source)
+{
+	if (!value_good(value))
+		return;
+	*source = (struct conf_source){
+	    .set = true,
+	    .address = value->source.address,
+	    .prefix = value->source.prefix,
+	};
+}
+
+static void build_gue(const struct value *value, struct conf_gue *gue)
+{
+	const struct value *v;
+
+	*gue = (struct conf_gue){.port = CONF_GUE_PORT, .variant = CONF_GUE_VARIANT};
+	if (value->state != VALUE_SET)
+		return;
+	v = value->object->v;
+	gue->port = (uint16_t)v[GUE_PORT].number;
+	gue->variant = (uint8_t)v[GUE_VARIANT].number;
+	gue->checksum6 = (enum conf_checksum6)v[GUE_IPV6_CHECKSUM].number;
+}
+
 static void build_node(struct build *b, const struct object *object)
 {
 	const struct value *interfaces = &object->v[NODE_INTERFACES];
@@ -48,16 +72,11 @@ static void build_node(struct build *b, const struct object *object)
 	for (size_t i = 0; i < interfaces->list.n; i++)
 		node->interfaces[i] = copy_text(b, interfaces->list.items[i].text);
 	node->n_interfaces = interfaces->list.n;
+	build_gue(&object->v[NODE_GUE], &node->gue);
 	if (source->state != VALUE_SET)
 		return;
-	if (value_good(&source->object->v[TUNNEL_IPV4])) {
-		node->tunnel_source_v4 = source->object->v[TUNNEL_IPV4].address;
-		node->has_tunnel_source_v4 = true;
-	}
-	if (value_good(&source->object->v[TUNNEL_IPV6])) {
-		node->tunnel_source_v6 = source->object->v[TUNNEL_IPV6].address;
-		node->has_tunnel_source_v6 = true;
-	}
+	build_source(&source->object->v[TUNNEL_IPV4], &node->tunnel_source_v4);
+	build_source(&source->object->v[TUNNEL_IPV6], &node->tunnel_source_v6);
 }
 
 /* The port that is probed; 0 where neither the check nor the VIPs have one. */

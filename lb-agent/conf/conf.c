@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -198,6 +199,8 @@ const char *conf_forward_name(enum conf_forward forward)
 		return "l2";
 	case CONF_FORWARD_IPIP:
 		return "ipip";
+	case CONF_FORWARD_GUE:
+		return "gue";
 	}
 	return "unknown";
 }
@@ -213,6 +216,21 @@ const char *conf_affinity_name(enum conf_affinity affinity)
 		return "quic";
 	}
 	return "unknown";
+}
+
+const char *conf_checksum6_name(enum conf_checksum6 checksum)
+{
+	return checksum == CONF_CHECKSUM6_ZERO ? "zero" : "computed";
+}
+
+const char *conf_format_source(const struct conf_source *source, char buf[CONF_SOURCE_TEXT_MAX])
+{
+	if (!source->set)
+		return strcpy(buf, "by route");
+	addr_format(&source->address, buf);
+	if (source->prefix)
+		snprintf(buf + strlen(buf), 5, "/%u", source->prefix);
+	return buf;
 }
 
 const char *conf_protocol_name(enum conf_protocol protocol)

@@ -23,16 +23,34 @@ enum conf_xdp_mode {
 	CONF_XDP_GENERIC,
 };
 
+/* The outer source address towards backends of one family. */
+struct conf_source {
+	bool set;		/* else it is the kernel's choice by route */
+	uint8_t prefix;		/* bits; 0: `address` is one address, not a prefix */
+	struct lb_addr address; /* of a prefix: the bits behind it are zero */
+};
+
+enum conf_checksum6 {
+	CONF_CHECKSUM6_COMPUTED,
+	CONF_CHECKSUM6_ZERO,
+};
+
+#define CONF_GUE_PORT	 6080 /* IANA's for gue */
+#define CONF_GUE_VARIANT 1
+
+struct conf_gue {
+	uint16_t port;	 /* UDP destination port, 1 .. 65535 */
+	uint8_t variant; /* 0 or 1 */
+	enum conf_checksum6 checksum6;
+};
+
 struct conf_node {
 	const char **interfaces; /* at least one, no duplicate */
 	size_t n_interfaces;
 	enum conf_xdp_mode xdp_mode;
 	uint64_t seed; /* of the flow hash; the same on every box that shares VIPs */
-	/* Outer source addresses; unspecified (all zero, w[3] too): the kernel's choice by route.
-	 */
-	struct lb_addr tunnel_source_v4;
-	struct lb_addr tunnel_source_v6;
-	bool has_tunnel_source_v4, has_tunnel_source_v6;
+	struct conf_source tunnel_source_v4, tunnel_source_v6;
+	struct conf_gue gue;
 };
 
 enum conf_backend_state {
@@ -88,6 +106,7 @@ enum conf_protocol { /* values are IP protocol numbers */
 enum conf_forward {
 	CONF_FORWARD_L2,
 	CONF_FORWARD_IPIP,
+	CONF_FORWARD_GUE,
 };
 
 enum conf_affinity {
@@ -168,9 +187,13 @@ const struct conf_vip *conf_find_vip(const struct lb_config *config, const char 
 const struct conf_backend *conf_find_backend(const struct conf_pool *pool,
 					     const struct lb_addr *address);
 
-const char *conf_forward_name(enum conf_forward forward);    /* "l2" … */
-const char *conf_affinity_name(enum conf_affinity affinity); /* "flow", "source", "quic" */
-const char *conf_protocol_name(enum conf_protocol protocol); /* "tcp", "udp" */
+#define CONF_SOURCE_TEXT_MAX 52
+/* "10.0.0.1", "10.99.0.0/16" or "by route"; returns `buf`. */
+const char *conf_format_source(const struct conf_source *source, char buf[CONF_SOURCE_TEXT_MAX]);
+const char *conf_checksum6_name(enum conf_checksum6 checksum); /* "computed", "zero" */
+const char *conf_forward_name(enum conf_forward forward);      /* "l2" … */
+const char *conf_affinity_name(enum conf_affinity affinity);   /* "flow", "source", "quic" */
+const char *conf_protocol_name(enum conf_protocol protocol);   /* "tcp", "udp" */
 
 /* The field table as documents, malloc'd: a JSON Schema (draft 2020-12) and the man page's
  * reference section (man(7) macros). NULL when memory ran out. */

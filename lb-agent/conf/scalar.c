@@ -364,24 +364,58 @@ static const char *why_not_unicast(const struct lb_addr *address)
 	return NULL;
 }
 
-static bool parse_address(const struct schema_field *f, const struct tree_node *node,
-			  struct value *v, struct complaint *c)
+static bool unicast(const struct schema_field *f, const struct tree_node *node,
+		    const struct lb_addr *address, struct complaint *c)
 {
-	const char *why;
-	bool v4;
+	const char *why = why_not_unicast(address);
 
-	if (addr_parse(node->text, &v->address) < 0)
-		return not_an_address(f, node, c);
-	v4 = addr_is_v4(&v->address);
-	if ((f->type == SCHEMA_ADDRESS_V4 && !v4) || (f->type == SCHEMA_ADDRESS_V6 && v4))
-		return complain(c, "'%s' wants an %s address, found %s", f->name,
-				v4 ? "IPv6" : "IPv4", node->text);
-	why = why_not_unicast(&v->address);
 	if (!why)
 		return true;
 	hint(c, "an address that other hosts can reach: neither 0.0.0.0 or ::, nor multicast, "
 		"loopback, link-local or broadcast");
 	return complain(c, "'%s' is %s: %s", f->name, why, node->text);
+}
+
+static bool parse_address(const struct schema_field *f, const struct tree_node *node,
+			  struct value *v, struct complaint *c)
+{
+	if (addr_parse(node->text, &v->address) < 0)
+		return not_an_address(f, node, c);
+	return unicast(f, node, &v->address, c);
+}
+
+/* "10.0.0.1" or "10.99.0.0/16". */
+static bool parse_source(const struct schema_field *f, const struct tree_node *node,
+			 struct value *v, struct complaint *c)
+{
+	const char *slash = strchr(node->text, '/');
+	const bool want_v4 = f->type == SCHEMA_SOURCE_V4;
+	char text[LB_ADDR_TEXT_MAX] = "";
+	uint64_t length = 0;
+
+	if (slash && slash - node->text < (ptrdiff_t)sizeof(text))
+		memcpy(text, node->text, (size_t)(slash - node->text));
+	if (addr_parse(slash ? text : node->text, &v->source.address) < 0)
+		return not_an_address(f, node, c);
+	if (addr_is_v4(&v->source.address) != want_v4)
+		return complain(c, "'%s' wants an %s address, found %s", f->name,
+				want_v4 ? "IPv4" : "IPv6", node->text);
+	if (!unicast(f, node, &v->source.address, c))
+		return false;
+	v->source.prefix = 0;
+	if (!slash)
+		return true;
+	if (!is_digits(slash + 1) || !read_decimal(slash + 1, strlen(slash + 1), &length) ||
+	    length < f->min || length > f->max) {
+		hint(c, "the prefix length is from %" PRIu64 " to %" PRIu64, f->min, f->max);
+		return complain(c, "'%s' has no possible prefix length: %s", f->name, node->text);
+	}
+	if (addr_clear_host(&v->source.address, (unsigned int)length + (want_v4 ? 96 : 0))) {
+		hint(c, "write %s/%" PRIu64, addr_format(&v->source.address, text), length);
+		return complain(c, "'%s' has bits set behind its prefix: %s", f->name, node->text);
+	}
+	v->source.prefix = (uint8_t)length;
+	return true;
 }
 
 static bool parse_status(const struct schema_field *f, const struct tree_node *node,
@@ -487,9 +521,10 @@ bool scalar_parse(const struct schema_field *f, const struct tree_node *node, st
 	case SCHEMA_INTERFACE:
 		return parse_interface(node, v, c);
 	case SCHEMA_ADDRESS:
-	case SCHEMA_ADDRESS_V4:
-	case SCHEMA_ADDRESS_V6:
 		return parse_address(f, node, v, c);
+	case SCHEMA_SOURCE_V4:
+	case SCHEMA_SOURCE_V6:
+		return parse_source(f, node, v, c);
 	case SCHEMA_STATUS:
 		return parse_status(f, node, v, c);
 	case SCHEMA_PATH:
@@ -549,10 +584,10 @@ const char *scalar_wants(const struct schema_field *f, char *buf, size_t size)
 		return "an interface's name";
 	case SCHEMA_ADDRESS:
 		return "an IP address";
-	case SCHEMA_ADDRESS_V4:
-		return "an IPv4 address";
-	case SCHEMA_ADDRESS_V6:
-		return "an IPv6 address";
+	case SCHEMA_SOURCE_V4:
+		return "an IPv4 address, or a prefix like 10.99.0.0/16";
+	case SCHEMA_SOURCE_V6:
+		return "an IPv6 address, or a prefix like \"2001:db8:99::/64\"";
 	case SCHEMA_STATUS:
 		return "an HTTP status like 200, or a range like 200-299";
 	case SCHEMA_PATH:

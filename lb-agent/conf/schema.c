@@ -42,18 +42,68 @@ static const struct schema_field interface_item = {
     .help = "The name of a network device.",
 };
 
+#define SOURCE_HELP(family, bits)                                                                  \
+	"The outer source address towards " family " backends. A prefix, written with its "        \
+	"length, which is " bits ": each flow has an address of its own in it, so that the "       \
+	"queues of a backend's network device share the load. Its addresses end in the bits 01. "  \
+	"What is sent to them comes back to the box only if the prefix is routed there, "          \
+	"and backends and switches must not filter it as a forged source."
+
 static const struct schema_field tunnel_source_fields[] = {
     [TUNNEL_IPV4] = {.name = "ipv4",
-		     .type = SCHEMA_ADDRESS_V4,
+		     .type = SCHEMA_SOURCE_V4,
+		     .min = 8,
+		     .max = 29,
 		     .standard_help = "chosen by the route to the backend",
-		     .help = "The outer source address towards IPv4 backends."},
+		     .help = SOURCE_HELP("IPv4", "8 to 29")},
     [TUNNEL_IPV6] = {.name = "ipv6",
-		     .type = SCHEMA_ADDRESS_V6,
+		     .type = SCHEMA_SOURCE_V6,
+		     .min = 16,
+		     .max = 125,
 		     .standard_help = "chosen by the route to the backend",
-		     .help = "The outer source address towards IPv6 backends."},
+		     .help = SOURCE_HELP("IPv6", "16 to 125") " Of a prefix shorter than 96 bits "
+							      "the last 32 bits are used."},
 };
 static const struct schema_object tunnel_source_object =
     OBJECT("the tunnel source", tunnel_source_fields, TUNNEL_VALUES);
+
+static const struct schema_word gue_checksums[] = {
+    {"computed", CONF_CHECKSUM6_COMPUTED, false,
+     "computed from the headers, as IPv6 wants it (RFC 8200); zero where the inner packet's own "
+     "checksum does not cover all of it (UDP without a checksum, extension headers)"},
+    {"zero", CONF_CHECKSUM6_ZERO, false,
+     "always zero; the receiver must be one that takes it (RFC 6935, RFC 6936)"},
+    {0},
+};
+
+#define TEXT_OF(number) #number
+#define TEXT(number)	TEXT_OF(number)
+
+static const struct schema_field gue_fields[] = {
+    [GUE_PORT] = {.name = "port",
+		  .type = SCHEMA_NUMBER,
+		  .min = 1,
+		  .max = 65535,
+		  .standard = TEXT(CONF_GUE_PORT),
+		  .help = "The UDP port on which the backends receive."},
+    [GUE_VARIANT] = {.name = "variant",
+		     .type = SCHEMA_NUMBER,
+		     .min = 0,
+		     .max = 1,
+		     .standard = TEXT(CONF_GUE_VARIANT),
+		     .help =
+			 "The header between UDP and the packet: 0, the four bytes of Generic UDP "
+			 "Encapsulation; 1, none. Linux's 'ip fou add port 6080 gue' and lb-decap "
+			 "take both; 'ip fou add port 6080 ipproto 4' takes variant 1."},
+    [GUE_IPV6_CHECKSUM] = {.name = "ipv6_checksum",
+			   .type = SCHEMA_WORD,
+			   .words = gue_checksums,
+			   .standard = "computed",
+			   .help =
+			       "The UDP checksum towards IPv6 backends. Towards IPv4 backends it "
+			       "is zero."},
+};
+static const struct schema_object gue_object = OBJECT("the gue settings", gue_fields, GUE_VALUES);
 
 static const struct schema_field node_fields[] = {
     [NODE_INTERFACES] = {.name = "interfaces",
@@ -84,7 +134,12 @@ static const struct schema_field node_fields[] = {
 			    .type = SCHEMA_OBJECT,
 			    .object = &tunnel_source_object,
 			    .help = "The outer source addresses of encapsulated packets "
-				    "(forward: ipip)."},
+				    "(forward: ipip, gue)."},
+    [NODE_GUE] = {.name = "gue",
+		  .type = SCHEMA_OBJECT,
+		  .object = &gue_object,
+		  .standard_help = "the defaults of its keys",
+		  .help = "How packets of VIPs with forward: gue are encapsulated."},
     LATER("metrics"),
     LATER("drain_time"),
 };
@@ -286,7 +341,10 @@ static const struct schema_word forwards[] = {
     {"ipip", CONF_FORWARD_IPIP, false,
      "the packet travels inside an IPv4 or IPv6 packet, whichever the backend's address is; the "
      "backend unwraps it and has the VIP's address on a loopback"},
-    {"gue", 0, true, NULL},
+    {"gue", CONF_FORWARD_GUE, false,
+     "the packet travels inside a UDP datagram over IPv4 or IPv6, whose source port tells flows "
+     "apart to the network and to the backend's network device; the backend unwraps it and has "
+     "the VIP's address on a loopback"},
     {"nat", 0, true, NULL},
     {"l7", 0, true, NULL},
     {0},

@@ -27,8 +27,8 @@ enum schema_type {
 	SCHEMA_NAME,	  /* the name of an object */
 	SCHEMA_INTERFACE, /* a network device's name */
 	SCHEMA_ADDRESS,	  /* a unicast address of either family */
-	SCHEMA_ADDRESS_V4,
-	SCHEMA_ADDRESS_V6,
+	SCHEMA_SOURCE_V4, /* a unicast address, or a prefix of min … max bits */
+	SCHEMA_SOURCE_V6,
 	SCHEMA_STATUS, /* HTTP status codes: 200 or 200-299 */
 	SCHEMA_PATH,   /* of an HTTP request */
 	SCHEMA_HOST,   /* of an HTTP request */
@@ -103,6 +103,7 @@ enum schema_node {
 	NODE_XDP_MODE,
 	NODE_SEED,
 	NODE_TUNNEL_SOURCE,
+	NODE_GUE,
 	NODE_VALUES,
 };
 
@@ -110,6 +111,13 @@ enum schema_tunnel_source {
 	TUNNEL_IPV4,
 	TUNNEL_IPV6,
 	TUNNEL_VALUES,
+};
+
+enum schema_gue {
+	GUE_PORT,
+	GUE_VARIANT,
+	GUE_IPV6_CHECKSUM,
+	GUE_VALUES,
 };
 
 enum schema_pool {

@@ -45,10 +45,12 @@ static json_t *json_of_integer(const struct schema_field *field)
 
 static json_t *json_of_address(const struct schema_field *field)
 {
-	if (field->type == SCHEMA_ADDRESS_V4)
-		return json_pack("{s:s, s:s}", "type", "string", "format", "ipv4");
-	if (field->type == SCHEMA_ADDRESS_V6)
-		return json_pack("{s:s, s:s}", "type", "string", "format", "ipv6");
+	if (field->type == SCHEMA_SOURCE_V4)
+		return json_pack("{s:s, s:[{s:s}, {s:s}]}", "type", "string", "anyOf", "format",
+				 "ipv4", "pattern", "^[0-9.]+/[0-9]+$");
+	if (field->type == SCHEMA_SOURCE_V6)
+		return json_pack("{s:s, s:[{s:s}, {s:s}]}", "type", "string", "anyOf", "format",
+				 "ipv6", "pattern", "^[0-9A-Fa-f:.]+/[0-9]+$");
 	return json_pack("{s:s, s:[{s:s}, {s:s}]}", "type", "string", "anyOf", "format", "ipv4",
 			 "format", "ipv6");
 }
@@ -93,8 +95,8 @@ static json_t *json_of_type(const struct schema_field *field)
 		return json_pack("{s:s, s:s, s:i}", "type", "string", "pattern", "^[!-.0-9;-~]+$",
 				 "maxLength", 15);
 	case SCHEMA_ADDRESS:
-	case SCHEMA_ADDRESS_V4:
-	case SCHEMA_ADDRESS_V6:
+	case SCHEMA_SOURCE_V4:
+	case SCHEMA_SOURCE_V6:
 		return json_of_address(field);
 	case SCHEMA_STATUS:
 		return json_pack("{s:[{s:s, s:I, s:I}, {s:s, s:s}]}", "anyOf", "type", "integer",

@@ -188,7 +188,7 @@ static int load(struct bench *bench, const struct scene *scene, char text[BENCH_
 	r = balancer_open(&caps, &bench->skel, &err);
 	if (r)
 		return say(text, r, "%s", err.text);
-	r = balancer_load(bench->skel, &caps, scene->seed);
+	r = balancer_load(bench->skel, &caps, scene->seed, &(struct lb_encap){0});
 	if (r)
 		return say(text, r, "the balancer does not load: %s", strerror(-r));
 	r = map_tables(bench, &caps);

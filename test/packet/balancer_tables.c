@@ -18,7 +18,7 @@
 #define LINE 64u
 
 void balancer_tables_open(struct balancer_tables *tables, const struct layout_caps *caps,
-			  uint64_t seed)
+			  uint64_t seed, const struct lb_encap *encap)
 {
 	struct err err = {0};
 	int r;
@@ -27,7 +27,7 @@ void balancer_tables_open(struct balancer_tables *tables, const struct layout_ca
 	tables->caps = *caps;
 	r = balancer_open(caps, &tables->skel, &err);
 	cr_assert_eq(r, 0, "%s", err.text);
-	r = balancer_load(tables->skel, caps, seed);
+	r = balancer_load(tables->skel, caps, seed, encap);
 	cr_assert_eq(r, 0, "the balancer does not load: %s", strerror(-r));
 	for (int i = 0; i < BALANCER_TABLES; i++) {
 		int fd = bpf_object__find_map_fd_by_name(tables->skel->obj, balancer_table_name(i));

@@ -19,7 +19,7 @@ struct balancer_tables {
 
 /* Asserts that all goes well. */
 void balancer_tables_open(struct balancer_tables *tables, const struct layout_caps *caps,
-			  uint64_t seed);
+			  uint64_t seed, const struct lb_encap *encap);
 void balancer_tables_close(struct balancer_tables *tables);
 
 /* Sums over the CPUs. */

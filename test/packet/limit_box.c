@@ -89,7 +89,8 @@ bool limit_box_change(struct limit_box *box, const char *filters)
 	layout_free(box->layout);
 	box->layout = plan_take_layout(plan);
 	if (rebuild)
-		cr_assert_eq(dataplane_build(box->dp, &box->layout->caps, config->node.seed, &err),
+		cr_assert_eq(dataplane_build(box->dp, &box->layout->caps, config->node.seed,
+					     &box->layout->encap, &err),
 			     0, "%s", err.text);
 	dataplane_target(box->dp, &target);
 	for (size_t i = 0; i < plan->n_new_limit_ids; i++)

@@ -150,7 +150,6 @@ static void put_l4(uint8_t *at, const struct packet *packet)
 	} else {
 		put16(at + 4, len + packet->udp_len_add);
 	}
-	put16(at + (packet->proto == 6 ? 16 : 6), 0xbeef); /* never looked at */
 	for (int i = 0; i < packet->payload; i++)
 		at[header + i] = 0xa0 + i;
 }
@@ -168,6 +167,23 @@ static void put_patches(const struct packet *packet, struct frame *frame)
 	}
 }
 
+/* As the headers have it: with extension headers, without a routing header's final destination. */
+static void put_checksum(const struct packet *packet, struct frame *frame, size_t l4_len)
+{
+	uint8_t *ip = frame->data + frame->l3, *l4 = frame->data + frame->l4;
+	uint8_t *check = l4 + (packet->proto == 6 ? 16 : 6);
+	uint16_t sum;
+
+	if (packet->proto != 6 && packet->proto != 17)
+		return;
+	put16(check, 0);
+	if (packet->proto == 17 && packet->no_checksum)
+		return;
+	sum = packet_l4_checksum(ip + (packet->af == 4 ? 12 : 8), packet->af == 4 ? 8 : 32,
+				 packet->proto, l4, l4_len);
+	put16(check, sum || packet->proto == 6 ? sum : 0xffff);
+}
+
 void packet_build(const struct packet *packet, struct frame *ret_frame)
 {
 	const size_t l4_len = l4_header_length(packet) + packet->payload;
@@ -182,9 +198,28 @@ void packet_build(const struct packet *packet, struct frame *ret_frame)
 	put_l4(ret_frame->data + ret_frame->l4, packet);
 	ret_frame->ip_len = ret_frame->l4 - ret_frame->l3 + l4_len;
 	ret_frame->len = ret_frame->l3 + ret_frame->ip_len;
+	put_checksum(packet, ret_frame, l4_len);
 	memset(ret_frame->data + ret_frame->len, 0xee, packet->padding);
 	ret_frame->len += packet->padding;
 	put_patches(packet, ret_frame);
+}
+
+/* The UDP header of a tunnel, and what GUE puts behind it; the inner packet is not there yet. */
+static size_t put_gue(uint8_t *at, size_t ip_len, int af, const struct wrap *wrap)
+{
+	put16(at, wrap->udp_sport);
+	put16(at + 2, wrap->udp_dport);
+	put16(at + 4, 8 + (wrap->gue_header ? 4 : 0) + ip_len);
+	put16(at + 6, 0);
+	if (!wrap->gue_header)
+		return 8;
+	put32(at + 8, af == 4 ? 4u << 16 : 41u << 16);
+	return 12;
+}
+
+static size_t gue_length(const struct wrap *wrap)
+{
+	return !wrap->udp_dport ? 0 : wrap->gue_header ? 12 : 8;
 }
 
 static size_t put_outer(uint8_t *at, const struct frame *in, int af, const struct wrap *wrap)
@@ -192,16 +227,17 @@ static size_t put_outer(uint8_t *at, const struct frame *in, int af, const struc
 	const uint8_t *inner = in->data + in->l3;
 	const unsigned int tos =
 	    af == 4 ? inner[1] : (unsigned int)((inner[0] & 15) << 4 | inner[1] >> 4);
+	const int proto = wrap->udp_dport ? 17 : af == 4 ? 4 : 41;
 	uint8_t addr[16];
 
 	if (wrap->outer_af == 4) {
 		memset(at, 0, 20);
 		at[0] = 0x45;
 		at[1] = tos;
-		put16(at + 2, 20 + in->ip_len);
+		put16(at + 2, 20 + gue_length(wrap) + in->ip_len);
 		at[6] = 0x40;
 		at[8] = 64;
-		at[9] = af == 4 ? 4 : 41;
+		at[9] = proto;
 		packet_address(wrap->outer_src, addr);
 		memcpy(at + 12, addr + 12, 4);
 		packet_address(wrap->outer_dst, addr);
@@ -210,17 +246,29 @@ static size_t put_outer(uint8_t *at, const struct frame *in, int af, const struc
 		return 20;
 	}
 	put32(at, 6u << 28 | tos << 20 | wrap->flow_label);
-	put16(at + 4, in->ip_len);
-	at[6] = af == 4 ? 4 : 41;
+	put16(at + 4, gue_length(wrap) + in->ip_len);
+	at[6] = proto;
 	at[7] = 64;
 	packet_address(wrap->outer_src, at + 8);
 	packet_address(wrap->outer_dst, at + 24);
 	return 40;
 }
 
+uint16_t packet_l4_checksum(const uint8_t *addresses, size_t addresses_len, int proto,
+			    const uint8_t *l4, size_t len)
+{
+	uint8_t bytes[32 + 8 + FRAME_MAX] = {0};
+
+	memcpy(bytes, addresses, addresses_len);
+	put32(bytes + addresses_len, len);
+	put32(bytes + addresses_len + 4, proto);
+	memcpy(bytes + addresses_len + 8, l4, len);
+	return packet_checksum(bytes, addresses_len + 8 + len + (len & 1));
+}
+
 void packet_wrap(const struct frame *in, int af, const struct wrap *wrap, struct frame *ret_out)
 {
-	uint8_t *at = ret_out->data;
+	uint8_t *at = ret_out->data, *udp;
 	int type = wrap->outer_af ? wrap->outer_af : af;
 
 	memset(ret_out, 0, sizeof(*ret_out));
@@ -237,7 +285,16 @@ void packet_wrap(const struct frame *in, int af, const struct wrap *wrap, struct
 	ret_out->l3 = at - ret_out->data;
 	if (wrap->outer_af)
 		at += put_outer(at, in, af, wrap);
+	udp = at;
+	if (wrap->udp_dport)
+		at += put_gue(at, in->ip_len, af, wrap);
 	memcpy(at, in->data + in->l3, in->len - in->l3);
+	if (wrap->udp_checksum) {
+		const uint16_t check =
+		    packet_l4_checksum(udp - 32, 32, 17, udp, gue_length(wrap) + in->ip_len);
+
+		put16(udp + 6, check ? check : 0xffff);
+	}
 	at += in->len - in->l3;
 	ret_out->len = at - ret_out->data;
 }

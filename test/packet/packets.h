@@ -48,6 +48,7 @@ struct packet {
 	int padding;	/* bytes after the IP packet */
 	int ip_len_add; /* added to what the IP header claims */
 	int udp_len_add;
+	bool no_checksum; /* the UDP checksum is 0; else it is right, as TCP's is */
 	struct patch patches[3];
 };
 
@@ -72,10 +73,19 @@ struct wrap {
 	int outer_af; /* 4 or 6; 0: no outer header (l2) */
 	const char *outer_src, *outer_dst;
 	uint32_t flow_label; /* outer IPv6 */
+	uint16_t udp_dport;  /* not 0: UDP follows the outer IP header (GUE) */
+	uint16_t udp_sport;
+	bool gue_header;   /* GUE's own follows (variant 0) */
+	bool udp_checksum; /* else 0 */
 };
 
 /* The frame as the wire should see it behind the balancer. `af` is the inner family. */
 void packet_wrap(const struct frame *in, int af, const struct wrap *wrap, struct frame *ret_out);
+
+/* The checksum of a TCP or UDP header and what follows it; its own field must be 0. `addresses` are
+ * both, 8 or 32 bytes. */
+uint16_t packet_l4_checksum(const uint8_t *addresses, size_t addresses_len, int proto,
+			    const uint8_t *l4, size_t len);
 
 /* RFC 1071 over `len` bytes, most significant byte first; 0 over a correct IPv4 header. */
 uint16_t packet_checksum(const uint8_t *bytes, size_t len);

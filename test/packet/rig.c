@@ -41,6 +41,8 @@ struct rig {
 	struct balancer_tables balancer;
 	struct poison_bpf *poison;
 	struct rig_config config;
+	struct lb_encap encap;
+	char outer_src[INET6_ADDRSTRLEN]; /* where it is the flow's */
 };
 
 /* Every counter of the balancer, added up over the CPUs. */
@@ -51,6 +53,11 @@ struct rig_counters {
 };
 
 struct rig *rig_open(void)
+{
+	return rig_open_encap(&(struct lb_encap){.gue_port_be = htons(6080)});
+}
+
+struct rig *rig_open_encap(const struct lb_encap *encap)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	const struct layout_caps caps = {
@@ -66,7 +73,8 @@ struct rig *rig_open(void)
 	int err, fd;
 
 	cr_assert_not_null(rig);
-	balancer_tables_open(&rig->balancer, &caps, RIG_SEED);
+	rig->encap = *encap;
+	balancer_tables_open(&rig->balancer, &caps, RIG_SEED, encap);
 	rig->poison = poison_bpf__open();
 	cr_assert_not_null(rig->poison);
 	/* Both ends of a tail call want the same; the balancer has none. */
@@ -94,7 +102,9 @@ static void rig_service(const struct rig_config *config, int index, struct lb_se
 	service->family = index & 1 ? 6 : 4;
 	service->port_be = htons(PACKET_PORT);
 	service->proto = index & 2 ? IPPROTO_UDP : IPPROTO_TCP;
-	service->forward = config->ipip ? LB_FORWARD_IPIP : LB_FORWARD_L2;
+	service->forward = config->ipip	 ? LB_FORWARD_IPIP
+			   : config->gue ? LB_FORWARD_GUE
+					 : LB_FORWARD_L2;
 	if (config->forward)
 		service->forward = config->forward;
 	service->vip_id = RIG_FIRST_VIP + index;
@@ -190,19 +200,29 @@ static void rig_wrap(const struct rig_config *config, unsigned int backend, stru
 	    .dst_mac = {0x0a, 0xbb, 0xcc, 0xdd, 0xee, backend},
 	    .src_mac = {0x06, 0x11, 0x22, 0x33, 0x44, backend},
 	    .tci = config->tag ? RIG_TCI : 0,
-	    .outer_af = !config->ipip	   ? 0
-			: config->outer_v6 ? 6
-					   : 4,
+	    .outer_af = !config->ipip && !config->gue ? 0
+			: config->outer_v6	      ? 6
+						      : 4,
 	    .outer_src = config->outer_v6 ? "2001:db8:a::1" : "10.0.0.1",
 	    .outer_dst = config->outer_v6 ? dst6[backend] : dst4[backend],
 	};
+}
+
+static uint16_t rig_sum(const uint8_t *bytes, int len)
+{
+	unsigned int sum = 0;
+
+	for (int i = 0; i < len; i += 2)
+		sum += bytes[i] | bytes[i + 1] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
 }
 
 /* The template as the agent makes it: see struct lb_backend. */
 static void rig_template(const struct wrap *wrap, bool v6, struct lb_backend *line)
 {
 	uint8_t addr[16];
-	unsigned int sum = 0;
 
 	memset(line->outer, 0, sizeof(line->outer));
 	if (v6) {
@@ -210,6 +230,7 @@ static void rig_template(const struct wrap *wrap, bool v6, struct lb_backend *li
 		line->outer[7] = 64;
 		packet_address(wrap->outer_src, line->outer + 8);
 		packet_address(wrap->outer_dst, line->outer + 24);
+		line->outer_sum = rig_sum(line->outer + 8, 32);
 		return;
 	}
 	line->outer[0] = 0x45;
@@ -219,11 +240,7 @@ static void rig_template(const struct wrap *wrap, bool v6, struct lb_backend *li
 	memcpy(line->outer + 12, addr + 12, 4);
 	packet_address(wrap->outer_dst, addr);
 	memcpy(line->outer + 16, addr + 12, 4);
-	for (int i = 0; i < 20; i += 2)
-		sum += line->outer[i] | line->outer[i + 1] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	line->outer_sum = sum;
+	line->outer_sum = rig_sum(line->outer, 20);
 }
 
 static void rig_put_backends(struct rig *rig)
@@ -341,6 +358,35 @@ void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_res
 	rig_run_cut(rig, in, in->len, ret_result);
 }
 
+/* Of the outer source, the bits of the mask are the hash's, most significant byte first. */
+static void rig_source(const struct rig *rig, uint32_t hash, struct wrap *wrap)
+{
+	const bool v6 = rig->config.outer_v6;
+	const uint32_t mask = ntohl(v6 ? rig->encap.source6_mask_be : rig->encap.source4_mask_be);
+	uint8_t addr[16];
+
+	if (!mask)
+		return;
+	packet_address(wrap->outer_src, addr);
+	for (int i = 0; i < 4; i++)
+		addr[12 + i] |= (hash & mask) >> (24 - 8 * i);
+	inet_ntop(v6 ? AF_INET6 : AF_INET, v6 ? addr : addr + 12, (char *)rig->outer_src,
+		  sizeof(rig->outer_src));
+	wrap->outer_src = rig->outer_src;
+}
+
+static void rig_gue(const struct rig *rig, const struct packet *packet, uint32_t hash,
+		    struct wrap *wrap)
+{
+	const bool covered = packet->ext_count == 0 && !packet->udp_len_add &&
+			     !(packet->proto == IPPROTO_UDP && packet->no_checksum);
+
+	wrap->udp_sport = 49152 + hash % 16384;
+	wrap->udp_dport = ntohs(rig->encap.gue_port_be);
+	wrap->gue_header = rig->encap.gue_header;
+	wrap->udp_checksum = rig->config.outer_v6 && !rig->encap.gue_zero6 && covered;
+}
+
 void rig_expect(const struct rig *rig, const struct packet *packet, const struct frame *in,
 		struct frame *ret_out, int *ret_vip, int *ret_backend)
 {
@@ -370,6 +416,9 @@ void rig_expect_at(const struct rig *rig, const struct packet *packet, const str
 	backend = which < 0 ? lb_hash_slot(hash, RIG_SLOT_COUNT) % RIG_BACKENDS : (__u32)which;
 	rig_wrap(&rig->config, backend, &wrap);
 	wrap.flow_label = hash & 0xfffff;
+	rig_source(rig, hash, &wrap);
+	if (rig->config.gue)
+		rig_gue(rig, packet, hash, &wrap);
 	packet_wrap(in, packet->af, &wrap, ret_out);
 	*ret_vip = RIG_FIRST_VIP + (packet->af == 6) + 2 * (packet->proto == IPPROTO_UDP);
 	*ret_backend = RIG_FIRST_BACKEND + backend;

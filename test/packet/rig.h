@@ -23,6 +23,7 @@
 /* Everything is zero for the plain case: l2, no tag, back out of the same device, MTU 1500. */
 struct rig_config {
 	bool ipip;
+	bool gue;
 	bool outer_v6;
 	bool tag;
 	bool other_device;
@@ -36,7 +37,7 @@ struct rig_config {
 	bool second_half;   /* the live tables are in the second half */
 	bool slots_outside; /* the service's slots lie outside the map */
 	bool backends_outside;
-	uint8_t forward; /* not 0: written as it is, whatever `ipip` says */
+	uint8_t forward; /* not 0: written as it is, whatever `ipip` and `gue` say */
 	uint16_t mtu;
 	bool no_headroom; /* the driver left next to none */
 };
@@ -55,8 +56,10 @@ struct rig_result {
 	uint64_t bytes_mismatch; /* counters whose bytes did not grow by the frame's length */
 };
 
-/* Loads the programs; main.c has seen that the kernel lets us. */
+/* Loads the programs; main.c has seen that the kernel lets us. GUE is variant 1 to port 6080. */
 struct rig *rig_open(void);
+/* The same with other settings of encapsulation. */
+struct rig *rig_open_encap(const struct lb_encap *encap);
 void rig_close(struct rig *rig);
 void rig_configure(struct rig *rig, const struct rig_config *config);
 void rig_run(struct rig *rig, const struct frame *in, struct rig_result *ret_result);

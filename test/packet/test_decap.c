@@ -3,105 +3,17 @@
  * test_decap.c - lb-decap's program: what is unwrapped, what is left alone, and that a frame comes
  * out of balancer and decap as it went in.
  */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 
-#include "decap.skel.h"
+#include "decap_bench.h"
 #include "packets.h"
-#include "poison.skel.h"
 #include "rig.h"
 
 #define TCP 6
 #define UDP 17
-
-struct bench {
-	struct decap_bpf *decap;
-	struct poison_bpf *poison;
-};
-
-struct outcome {
-	uint32_t action;
-	int counter; /* the one that grew, or -1 */
-	struct frame out;
-};
-
-static void bench_open(struct bench *bench)
-{
-	static const char *const vips[] = {PACKET_VIP4, PACKET_VIP6};
-	const __u32 zero = 0, yes = 1;
-	int err, fd;
-
-	bench->decap = decap_bpf__open();
-	cr_assert_not_null(bench->decap);
-	bpf_map__set_max_entries(bench->decap->maps.lb_decap, 2);
-	err = decap_bpf__load(bench->decap);
-	cr_assert_eq(err, 0, "decap does not load: %s", strerror(-err));
-	for (int i = 0; i < 2; i++) {
-		struct lb_decap_key key;
-
-		packet_address(vips[i], key.addr);
-		err = bpf_map_update_elem(bpf_map__fd(bench->decap->maps.lb_decap), &key, &yes, 0);
-		cr_assert_eq(err, 0);
-	}
-	bench->poison = poison_bpf__open_and_load();
-	cr_assert_not_null(bench->poison);
-	fd = bpf_program__fd(bench->decap->progs.sluice_decap);
-	err = bpf_map_update_elem(bpf_map__fd(bench->poison->maps.poison_target), &zero, &fd, 0);
-	cr_assert_eq(err, 0);
-}
-
-static void bench_close(struct bench *bench)
-{
-	decap_bpf__destroy(bench->decap);
-	poison_bpf__destroy(bench->poison);
-}
-
-static void bench_counters(const struct bench *bench, uint64_t ret_packets[LB_DECAP_MAX])
-{
-	const int cpus = libbpf_num_possible_cpus();
-	__u64 *values = calloc(cpus, sizeof(*values));
-
-	for (__u32 key = 0; key < LB_DECAP_MAX; key++) {
-		ret_packets[key] = 0;
-		cr_assert_eq(
-		    bpf_map_lookup_elem(bpf_map__fd(bench->decap->maps.lb_decap_ctr), &key, values),
-		    0);
-		for (int cpu = 0; cpu < cpus; cpu++)
-			ret_packets[key] += values[cpu];
-	}
-	free(values);
-}
-
-static void bench_run(const struct bench *bench, const struct frame *in, size_t len,
-		      struct outcome *ret)
-{
-	uint64_t before[LB_DECAP_MAX], after[LB_DECAP_MAX];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in->data, .data_size_in = len,
-		    .data_out = ret->out.data, .data_size_out = FRAME_MAX, .repeat = 1);
-	int err;
-
-	bench_counters(bench, before);
-	err = bpf_prog_test_run_opts(bpf_program__fd(bench->poison->progs.poison), &opts);
-	cr_assert_eq(err, 0, "TEST_RUN of %zu bytes: %s", len, strerror(errno));
-	bench_counters(bench, after);
-	ret->action = opts.retval;
-	ret->out.len = opts.data_size_out;
-	ret->counter = -1;
-	for (int i = 0; i < LB_DECAP_MAX; i++) {
-		cr_expect_leq(after[i] - before[i], 1);
-		if (after[i] == before[i])
-			continue;
-		cr_expect_eq(ret->counter, -1, "more than one counter grew");
-		ret->counter = i;
-	}
-}
 
 static const struct wrap tunnels[] = {
     {.dst_mac = {2, 0, 0, 0, 0, 9},
@@ -127,23 +39,12 @@ static void plain_frame(const struct frame *inner, int af, const struct wrap *tu
 	packet_wrap(inner, af, &plain, ret);
 }
 
-static void expect_frame(const char *name, const struct outcome *outcome, int counter,
-			 const struct frame *want)
-{
-	cr_expect_eq(outcome->counter, counter, "%s: counter %d grew", name, outcome->counter);
-	cr_expect_eq(outcome->action, counter == LB_DECAP_ECN_DROPPED ? XDP_DROP : XDP_PASS,
-		     "%s: action %u", name, outcome->action);
-	cr_expect_eq(outcome->out.len, want->len, "%s: %zu bytes, not %zu", name, outcome->out.len,
-		     want->len);
-	cr_expect_eq(memcmp(outcome->out.data, want->data, want->len), 0, "%s: bytes differ", name);
-}
-
 Test(decap, removes_all_four_combinations_and_keeps_tags)
 {
-	struct bench bench;
+	struct decap_bench bench;
 	char name[80];
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (int i = 0; i < 16; i++) {
 		struct wrap tunnel = tunnels[i & 1];
 		struct packet packet = {.af = i & 2 ? 6 : 4,
@@ -152,7 +53,7 @@ Test(decap, removes_all_four_combinations_and_keeps_tags)
 					.payload = 20,
 					.padding = i & 4 ? 3 : 0};
 		struct frame inner, in, want;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 
 		tunnel.tci = i & 8 ? 0x6123 : 0;
 		snprintf(name, sizeof(name), "v%d in v%d, tag %04x", packet.af, tunnel.outer_af,
@@ -160,23 +61,23 @@ Test(decap, removes_all_four_combinations_and_keeps_tags)
 		packet_build(&packet, &inner);
 		packet_wrap(&inner, packet.af, &tunnel, &in);
 		plain_frame(&inner, packet.af, &tunnel, &want);
-		bench_run(&bench, &in, in.len, &outcome);
-		expect_frame(name, &outcome, LB_DECAP_UNWRAPPED, &want);
+		decap_bench_run(&bench, &in, in.len, &outcome);
+		decap_expect(name, &outcome, LB_DECAP_UNWRAPPED, &want);
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 /* A second, outer tag before the tunnel's: both stay. */
 Test(decap, keeps_two_tags)
 {
-	struct bench bench;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (int i = 0; i < 4; i++) {
 		const struct packet packet = {.af = i & 2 ? 6 : 4, .proto = TCP};
 		struct frame inner, in, want, *frames[] = {&in, &want};
 		struct wrap tunnel = tunnels[i & 1];
-		struct outcome outcome;
+		struct decap_outcome outcome;
 
 		tunnel.tci = 0x0123;
 		packet_build(&packet, &inner);
@@ -187,20 +88,20 @@ Test(decap, keeps_two_tags)
 			memcpy(frames[j]->data + 12, "\x88\xa8\x20\x07", 4);
 			frames[j]->len += 4;
 		}
-		bench_run(&bench, &in, in.len, &outcome);
-		expect_frame("two tags", &outcome, LB_DECAP_UNWRAPPED, &want);
+		decap_bench_run(&bench, &in, in.len, &outcome);
+		decap_expect("two tags", &outcome, LB_DECAP_UNWRAPPED, &want);
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 Test(decap, removes_an_outer_ipv4_header_with_options)
 {
 	const struct packet packet = {.af = 4, .proto = UDP, .payload = 5};
 	struct frame inner, in, want;
-	struct outcome outcome;
-	struct bench bench;
+	struct decap_outcome outcome;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	packet_build(&packet, &inner);
 	packet_wrap(&inner, 4, &tunnels[0], &in);
 	plain_frame(&inner, 4, &tunnels[0], &want);
@@ -209,9 +110,9 @@ Test(decap, removes_an_outer_ipv4_header_with_options)
 	in.len += 40;
 	in.data[14] = 0x4f;
 	in.data[17] += 40;
-	bench_run(&bench, &in, in.len, &outcome);
-	expect_frame("options", &outcome, LB_DECAP_UNWRAPPED, &want);
-	bench_close(&bench);
+	decap_bench_run(&bench, &in, in.len, &outcome);
+	decap_expect("options", &outcome, LB_DECAP_UNWRAPPED, &want);
+	decap_bench_close(&bench);
 }
 
 /* RFC 6040, figure 4: rows are the inner mark, columns the outer one; -1 drops. */
@@ -223,9 +124,9 @@ Test(decap, combines_congestion_marks_by_rfc6040)
 	    {2, 1, 2, 3},  /* ECT(0) */
 	    {3, 3, 3, 3},  /* congestion experienced */
 	};
-	struct bench bench;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (int i = 0; i < 64; i++) {
 		const int inner_mark = i & 3, outer_mark = i >> 2 & 3;
 		const int mark = table[inner_mark][outer_mark];
@@ -233,7 +134,7 @@ Test(decap, combines_congestion_marks_by_rfc6040)
 		    .af = i & 16 ? 6 : 4, .proto = TCP, .tos = 0xb8 | inner_mark, .payload = 1};
 		const struct wrap *tunnel = &tunnels[i >> 5];
 		struct frame inner, marked, in, want;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 		char name[80];
 
 		snprintf(name, sizeof(name), "v%d in v%d, inner %d, outer %d", packet.af,
@@ -248,31 +149,31 @@ Test(decap, combines_congestion_marks_by_rfc6040)
 			packet.tos = 0xb8 | mark;
 		packet_build(&packet, &marked); /* with a checksum of its own */
 		plain_frame(&marked, packet.af, tunnel, &want);
-		bench_run(&bench, &in, in.len, &outcome);
-		expect_frame(name, &outcome, mark < 0 ? LB_DECAP_ECN_DROPPED : LB_DECAP_UNWRAPPED,
+		decap_bench_run(&bench, &in, in.len, &outcome);
+		decap_expect(name, &outcome, mark < 0 ? LB_DECAP_ECN_DROPPED : LB_DECAP_UNWRAPPED,
 			     mark < 0 ? &in : &want);
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 Test(decap, leaves_other_destinations_alone)
 {
-	struct bench bench;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (int i = 0; i < 4; i++) {
 		const struct packet packet = {.af = i & 1 ? 6 : 4,
 					      .proto = TCP,
 					      .dst = i & 1 ? "2001:db8::81" : "192.0.2.81"};
 		struct frame inner, in;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 
 		packet_build(&packet, &inner);
 		packet_wrap(&inner, packet.af, &tunnels[i >> 1], &in);
-		bench_run(&bench, &in, in.len, &outcome);
-		expect_frame("other", &outcome, LB_DECAP_NOT_CONFIGURED, &in);
+		decap_bench_run(&bench, &in, in.len, &outcome);
+		decap_expect("other", &outcome, LB_DECAP_NOT_CONFIGURED, &in);
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 struct alter_row {
@@ -288,7 +189,8 @@ Test(decap, passes_lies_and_strangers_untouched)
 	static const struct alter_row rows[] = {
 	    {"outer v4 first fragment", 0, 4, 6, 0x20, LB_DECAP_NOT_TUNNEL},
 	    {"outer v4 last fragment", 0, 4, 7, 0x01, LB_DECAP_NOT_TUNNEL},
-	    {"outer v4 with udp", 0, 4, 9, 17, LB_DECAP_NOT_TUNNEL},
+	    {"outer v4 with udp", 0, 4, 9, 17,
+	     LB_DECAP_NOT_TUNNEL}, /* to another port than GUE's */
 	    {"outer v6 with a fragment header", 1, 4, 6, 44, LB_DECAP_NOT_TUNNEL},
 	    {"outer v4 of version 6", 0, 4, 0, 0x65, LB_DECAP_NOT_TUNNEL},
 	    {"outer v4 header of 16 bytes", 0, 4, 0, 0x44, LB_DECAP_MALFORMED},
@@ -302,55 +204,55 @@ Test(decap, passes_lies_and_strangers_untouched)
 	    {"inner v6 longer than the outer", 1, 6, 40 + 4, 0x10, LB_DECAP_MALFORMED},
 	    {"inner v4 header of 16 bytes", 1, 4, 40, 0x44, LB_DECAP_MALFORMED},
 	};
-	struct bench bench;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct packet packet = {.af = rows[i].af, .proto = TCP};
 		struct frame inner, in;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 
 		packet_build(&packet, &inner);
 		packet_wrap(&inner, packet.af, &tunnels[rows[i].tunnel], &in);
 		in.data[14 + rows[i].offset] = rows[i].value;
-		bench_run(&bench, &in, in.len, &outcome);
-		expect_frame(rows[i].name, &outcome, rows[i].counter, &in);
+		decap_bench_run(&bench, &in, in.len, &outcome);
+		decap_expect(rows[i].name, &outcome, rows[i].counter, &in);
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 Test(decap, unwraps_nothing_that_is_cut_short)
 {
-	struct bench bench;
+	struct decap_bench bench;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	for (int i = 0; i < 4; i++) {
 		const struct packet packet = {.af = i & 1 ? 6 : 4, .proto = UDP, .payload = 2};
 		struct frame inner, in, cut;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 
 		packet_build(&packet, &inner);
 		packet_wrap(&inner, packet.af, &tunnels[i >> 1], &in);
 		for (size_t len = 14; len < in.len; len++) {
 			cut = in;
 			cut.len = len;
-			bench_run(&bench, &in, len, &outcome);
+			decap_bench_run(&bench, &in, len, &outcome);
 			cr_expect(outcome.counter == LB_DECAP_NOT_TUNNEL ||
 				      outcome.counter == LB_DECAP_MALFORMED,
 				  "counter %d at %zu bytes", outcome.counter, len);
-			expect_frame("cut", &outcome, outcome.counter, &cut);
+			decap_expect("cut", &outcome, outcome.counter, &cut);
 		}
 	}
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }
 
 /* Balancer, then decap: but for the MAC addresses and the tag, the client's frame again. */
 Test(round_trip, restores_what_the_client_sent)
 {
-	struct bench bench;
+	struct decap_bench bench;
 	struct rig *rig;
 
-	bench_open(&bench);
+	decap_bench_open(&bench);
 	rig = rig_open();
 	for (int i = 0; i < 128; i++) {
 		const struct rig_config config = {
@@ -363,7 +265,7 @@ Test(round_trip, restores_what_the_client_sent)
 					      .payload = i * 11,
 					      .padding = i & 32 ? 6 : 0};
 		struct rig_result wrapped;
-		struct outcome outcome;
+		struct decap_outcome outcome;
 		struct frame in;
 		size_t l3;
 
@@ -371,7 +273,7 @@ Test(round_trip, restores_what_the_client_sent)
 		packet_build(&packet, &in);
 		rig_run(rig, &in, &wrapped);
 		cr_assert_eq(wrapped.action, XDP_TX);
-		bench_run(&bench, &wrapped.out, wrapped.out.len, &outcome);
+		decap_bench_run(&bench, &wrapped.out, wrapped.out.len, &outcome);
 		cr_expect_eq(outcome.counter, LB_DECAP_UNWRAPPED);
 		l3 = outcome.out.len - (in.len - in.l3);
 		cr_expect_eq(l3, config.tag ? 18 : 14);
@@ -381,5 +283,5 @@ Test(round_trip, restores_what_the_client_sent)
 			     "packet %d: EtherType", i);
 	}
 	rig_close(rig);
-	bench_close(&bench);
+	decap_bench_close(&bench);
 }

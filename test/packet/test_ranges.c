@@ -46,7 +46,7 @@ static void scene_open(struct scene *scene, uint32_t range_lines)
 	};
 
 	scene->n = 0;
-	balancer_tables_open(&scene->balancer, &caps, 0);
+	balancer_tables_open(&scene->balancer, &caps, 0, &(struct lb_encap){0});
 }
 
 static void scene_add(struct scene *scene, uint8_t proto, uint16_t first, uint16_t last)

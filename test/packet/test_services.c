@@ -67,7 +67,7 @@ static void table_load(struct table *table)
 	    .buckets = table->n_buckets,
 	};
 
-	balancer_tables_open(&table->balancer, &caps, 0);
+	balancer_tables_open(&table->balancer, &caps, 0, &(struct lb_encap){0});
 }
 
 /* The live half is the second; the first stays empty. */

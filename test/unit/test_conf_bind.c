@@ -72,8 +72,8 @@ Test(conf_bind, gives_the_documented_defaults)
 
 	cr_assert_eq(c->node.xdp_mode, CONF_XDP_AUTO);
 	cr_assert_eq(c->node.seed, 0x536c75696365u);
-	cr_assert_not(c->node.has_tunnel_source_v4);
-	cr_assert_not(c->node.has_tunnel_source_v6);
+	cr_assert_not(c->node.tunnel_source_v4.set);
+	cr_assert_not(c->node.tunnel_source_v6.set);
 	cr_assert_eq(c->pools[0].when_all_down, CONF_ALL_DOWN_DROP);
 	cr_assert_eq(c->pools[0].slots, 0);
 	cr_assert_eq(c->pools[0].backends[0].weight, 100);
@@ -102,15 +102,15 @@ Test(conf_bind, reads_every_key_of_the_node)
 	struct lb_config *c = conf_text_good(
 	    WITH_NODE("interfaces: [eth0, eth1.5], xdp_mode: generic, seed: 0xffffffffffffffff, "
 		      "tunnel_source: {ipv4: 198.51.100.1, ipv6: \"2001:db8::1\"}"));
-	char text[LB_ADDR_TEXT_MAX];
+	char text[CONF_SOURCE_TEXT_MAX];
 
 	cr_assert_eq(c->node.n_interfaces, 2);
 	cr_assert_str_eq(c->node.interfaces[1], "eth1.5");
 	cr_assert_eq(c->node.xdp_mode, CONF_XDP_GENERIC);
 	cr_assert_eq(c->node.seed, UINT64_MAX);
-	cr_assert(c->node.has_tunnel_source_v4 && c->node.has_tunnel_source_v6);
-	cr_assert_str_eq(addr_format(&c->node.tunnel_source_v4, text), "198.51.100.1");
-	cr_assert_str_eq(addr_format(&c->node.tunnel_source_v6, text), "2001:db8::1");
+	cr_assert(c->node.tunnel_source_v4.set && c->node.tunnel_source_v6.set);
+	cr_assert_str_eq(conf_format_source(&c->node.tunnel_source_v4, text), "198.51.100.1");
+	cr_assert_str_eq(conf_format_source(&c->node.tunnel_source_v6, text), "2001:db8::1");
 	conf_free(c);
 }
 
@@ -346,6 +346,45 @@ Test(conf_bind, rejects_a_tunnel_source_of_the_wrong_family)
 	    WITH_NODE("interfaces: [eth0], tunnel_source: {ipv4: \"2001:db8::1\", ipv6: 10.0.0.1}"),
 	    "2:50: error: 'ipv4' wants an IPv4 address, found 2001:db8::1\n"
 	    "2:71: error: 'ipv6' wants an IPv6 address, found 10.0.0.1\n");
+}
+
+Test(conf_bind, rejects_a_tunnel_source_that_is_no_prefix)
+{
+	conf_text_says(
+	    WITH_NODE(
+		"interfaces: [eth0], tunnel_source: {ipv4: 10.99.0.1/16, ipv6: \"fd88::/126\"}"),
+	    "2:50: error: 'ipv4' has bits set behind its prefix: 10.99.0.1/16\n"
+	    "= write 10.99.0.0/16\n"
+	    "2:70: error: 'ipv6' has no possible prefix length: fd88::/126\n"
+	    "= the prefix length is from 16 to 125\n");
+	conf_text_says(
+	    WITH_NODE(
+		"interfaces: [eth0], tunnel_source: {ipv4: 10.99.0.0/x, ipv6: \"10.0.0.0/8\"}"),
+	    "2:50: error: 'ipv4' has no possible prefix length: 10.99.0.0/x\n"
+	    "= the prefix length is from 8 to 29\n"
+	    "2:69: error: 'ipv6' wants an IPv6 address, found 10.0.0.0/8\n");
+}
+
+Test(conf_bind, reads_prefixes_and_gue_settings_or_their_defaults)
+{
+	struct lb_config *c = conf_text_good(WITH_NODE(
+	    "interfaces: [eth0], tunnel_source: {ipv4: 10.99.0.0/16, ipv6: \"fd88::/64\"}, "
+	    "gue: {port: 5555, variant: 0, ipv6_checksum: zero}"));
+	char text[CONF_SOURCE_TEXT_MAX];
+
+	cr_expect_str_eq(conf_format_source(&c->node.tunnel_source_v4, text), "10.99.0.0/16");
+	cr_expect_str_eq(conf_format_source(&c->node.tunnel_source_v6, text), "fd88::/64");
+	cr_expect_eq(c->node.gue.port, 5555);
+	cr_expect_eq(c->node.gue.variant, 0);
+	cr_expect_eq(c->node.gue.checksum6, CONF_CHECKSUM6_ZERO);
+	conf_free(c);
+
+	c = conf_text_good(WITH_NODE("interfaces: [eth0]"));
+	cr_expect_str_eq(conf_format_source(&c->node.tunnel_source_v4, text), "by route");
+	cr_expect_eq(c->node.gue.port, 6080);
+	cr_expect_eq(c->node.gue.variant, 1);
+	cr_expect_eq(c->node.gue.checksum6, CONF_CHECKSUM6_COMPUTED);
+	conf_free(c);
 }
 
 Test(conf_bind, rejects_names_that_the_kernel_has_not_for_a_device)

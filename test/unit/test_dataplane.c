@@ -21,6 +21,7 @@
 #include "dataplane.h"
 #include "svctable.h"
 
+static const struct lb_encap encap;
 #define SEED 0x1234567890abcdefull
 
 static const struct layout_caps small = {
@@ -135,7 +136,7 @@ Test(dataplane, a_discarded_generation_leaves_no_trace)
 	struct dataplane *dp = open_new(NULL);
 	uint32_t key = 0, id;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	dataplane_discard(dp);
 	cr_expect_eq(dataplane_generation(dp), 0);
 	cr_expect_eq(dataplane_program_fd(dp), -1);
@@ -149,7 +150,7 @@ Test(dataplane, what_is_written_is_served_and_read_back_after_the_switch)
 	struct lb_vip_counter vip;
 	struct lb_counter backend;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	write_config(dp, 3);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	cr_expect_eq(dataplane_generation(dp), 1);
@@ -169,7 +170,7 @@ Test(dataplane, the_other_half_is_invisible_until_it_is_switched_to)
 	struct lb_counter reasons[LB_REASON_MAX];
 	struct lb_vip_counter vips[4];
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	cr_assert_eq(dataplane_switch(dp, &err), 0); /* an empty configuration */
 	write_config(dp, 2);
 	run_packet(dp);
@@ -193,14 +194,14 @@ Test(dataplane, totals_follow_to_another_generation_and_reasons_go_on)
 	struct lb_vip_counter vip;
 
 	larger.slots *= 4;
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	run_packet(dp); /* not a VIP */
 	write_config(dp, 3);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	run_packet(dp);
 	run_packet(dp);
-	cr_assert_eq(dataplane_build(dp, &larger, SEED + 1, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &larger, SEED + 1, &encap, &err), 0, "%s", err.text);
 	write_config(dp, 5);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	run_packet(dp);
@@ -224,7 +225,7 @@ Test(dataplane, a_total_can_be_set_without_clearing_a_counter)
 	struct dataplane *dp = open_new(NULL);
 	struct lb_vip_counter vips[20];
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	write_config(dp, 3);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	run_packet(dp);
@@ -265,7 +266,7 @@ Test(dataplane_pins, the_next_agent_adopts_what_the_last_one_left)
 	struct lb_vip_counter vip;
 	uint64_t seed = 0;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	write_config(dp, 3);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	run_packet(dp);
@@ -299,7 +300,7 @@ Test(dataplane_pins, teardown_removes_its_pins_and_leaves_others)
 	char foreign[128];
 	int fd;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	dataplane_close(dp);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "foreign", 4, 4, 1, NULL);
@@ -320,7 +321,7 @@ Test(dataplane_pins, refuses_maps_of_another_abi_version_and_says_what_to_do)
 	uint32_t key = 0;
 	int fd;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	cr_assert_eq(dataplane_switch(dp, &err), 0);
 	fd = dataplane_map_fd(dp, "lb_control");
 	cr_assert_eq(bpf_map_lookup_elem(fd, &key, &control), 0);
@@ -340,9 +341,9 @@ Test(dataplane, refuses_tables_that_no_program_can_address)
 	need_root();
 	dp = open_new(NULL);
 	huge.slots = BALANCER_TABLE_MAX / 2 + 32;
-	cr_expect_eq(dataplane_build(dp, &huge, SEED, &err), -E2BIG);
+	cr_expect_eq(dataplane_build(dp, &huge, SEED, &encap, &err), -E2BIG);
 	cr_expect(strstr(err.text, "lb_slots would take 512 MiB"), "%s", err.text);
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	dataplane_close(dp);
 }
 
@@ -352,7 +353,7 @@ Test(dataplane_pins, does_not_believe_a_damaged_directory)
 	struct dataplane_target t;
 	struct layout *layout = NULL;
 
-	cr_assert_eq(dataplane_build(dp, &small, SEED, &err), 0, "%s", err.text);
+	cr_assert_eq(dataplane_build(dp, &small, SEED, &encap, &err), 0, "%s", err.text);
 	write_config(dp, 3);
 	dataplane_target(dp, &t);
 	t.pools[1] = t.pools[0]; /* two pools, the same runs */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The plan: what an operator is told, and which ids stay. */
+#include <arpa/inet.h>
 #include <errno.h>
 
 #include "maglev.h"
@@ -450,13 +451,23 @@ Test(plan, sees_changed_node_settings)
 	plan_free(c.plan);
 
 	c.after->node.xdp_mode = CONF_XDP_AUTO;
-	c.after->node.has_tunnel_source_v4 = true;
-	c.after->node.tunnel_source_v4 = fixture_addr(5);
+	c.after->node.tunnel_source_v4.set = true;
+	c.after->node.tunnel_source_v4.address = fixture_addr(5);
 	change_plan(&c);
 	cr_expect(c.plan->node_changed);
 	plan_free(c.plan);
 
-	c.after->node.has_tunnel_source_v4 = false;
+	c.after->node.tunnel_source_v4.prefix = 16;
+	change_plan(&c);
+	cr_expect(c.plan->node_changed);
+	cr_expect(c.plan->rebuild, "the program has the prefix");
+	cr_expect_str_eq(c.plan->rebuild_reason, "the settings of encapsulation have changed");
+	cr_expect_eq(c.plan->layout->encap.source4_mask_be, htonl(0xfffc));
+	cr_expect_eq(c.plan->layout->encap.source6_mask_be, 0);
+	plan_free(c.plan);
+
+	c.after->node.tunnel_source_v4.set = false;
+	c.after->node.tunnel_source_v4.prefix = 0;
 	c.after->node.interfaces = two;
 	c.after->node.n_interfaces = 2;
 	change_plan(&c);

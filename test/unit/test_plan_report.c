@@ -168,14 +168,16 @@ Test(plan_report, counts_every_flow_as_moved_where_all_are_hashed_anew)
 Test(plan_report, writes_what_differs_about_the_node)
 {
 	const char *other =
-	    "version: 1\nnode: {interfaces: [eth0, eth1], xdp_mode: generic, tunnel_source: {ipv4: 192.0.2.9}}\n" POOL
+	    "version: 1\nnode: {interfaces: [eth0, eth1], xdp_mode: generic, tunnel_source: {ipv4: 192.0.2.9, ipv6: \"fd88::/64\"}, gue: {port: 5, variant: 0, ipv6_checksum: zero}}\n" POOL
 		VIPS;
 	struct asked asked = {0};
 	json_t *report = report_change(NODE POOL VIPS, other, false, &asked);
 
 	cr_expect_str_eq(json_string_value(json_object_get(report, "node")),
 			 "interfaces eth0 → eth0 eth1, xdp_mode auto → generic, "
-			 "tunnel source IPv4 by route → 192.0.2.9");
+			 "tunnel source IPv4 by route → 192.0.2.9, "
+			 "tunnel source IPv6 by route → fd88::/64, gue port 6080 → 5, "
+			 "gue variant 1 → 0, gue ipv6_checksum computed → zero");
 	json_decref(report);
 }
 

@@ -295,14 +295,41 @@ Test(runtime, a_line_of_ipv6_takes_the_configured_source)
 	struct conf_node node = config->node;
 	struct lb_backend line;
 
-	node.has_tunnel_source_v6 = true;
-	addr_parse("2001:db8:ffff::1", &node.tunnel_source_v6);
+	node.tunnel_source_v6.set = true;
+	addr_parse("2001:db8:ffff::1", &node.tunnel_source_v6.address);
 	runtime_fill_line(backend("2001:db8::4"), &nh, &node, &line);
 	cr_expect(line.flags & LB_BACKEND_IPV6);
 	cr_expect_eq(line.outer[0], 0x60);
 	cr_expect_eq(line.outer[7], 64);
-	cr_expect_arr_eq(line.outer + 8, node.tunnel_source_v6.b, 16);
+	cr_expect_arr_eq(line.outer + 8, node.tunnel_source_v6.address.b, 16);
 	cr_expect_arr_eq(line.outer + 24, backend("2001:db8::4")->conf->address.b, 16);
+}
+
+Test(runtime, a_line_of_ipv6_has_the_sum_of_its_addresses)
+{
+	struct nexthop nh = resolved("2001:db8::fe");
+	struct lb_backend line;
+
+	runtime_fill_line(backend("2001:db8::4"), &nh, &config->node, &line);
+	cr_expect_eq(ntohs(line.outer_sum), checksum(line.outer + 8, 32));
+}
+
+Test(runtime, a_line_from_a_prefix_takes_its_lowest_address)
+{
+	struct nexthop nh = resolved("10.0.0.254"), nh6 = resolved("2001:db8::fe");
+	struct conf_node node = config->node;
+	struct lb_backend line;
+
+	node.tunnel_source_v4 = (struct conf_source){.set = true, .prefix = 16};
+	addr_parse("10.99.0.0", &node.tunnel_source_v4.address);
+	node.tunnel_source_v6 = (struct conf_source){.set = true, .prefix = 64};
+	addr_parse("2001:db8:99::", &node.tunnel_source_v6.address);
+	runtime_fill_line(backend("10.0.0.1"), &nh, &node, &line);
+	cr_expect_arr_eq(line.outer + 12, "\x0a\x63\0\1", 4);
+	cr_expect_eq(ntohs(line.outer_sum), checksum(line.outer, 20));
+	runtime_fill_line(backend("2001:db8::4"), &nh6, &node, &line);
+	cr_expect_eq(line.outer[23], 1);
+	cr_expect_arr_eq(line.outer + 8, node.tunnel_source_v6.address.b, 15);
 }
 
 Test(runtime, a_line_without_next_hop_still_says_whose_it_is)

@@ -38,6 +38,8 @@ struct xdp_config {
 	bool quic;	    /* affinity: quic */
 	bool range;	    /* each VIP has a range of ports, the packets' among them */
 	const char *limits; /* what stands in filters.rate_limits; NULL: nothing */
+	bool gue;	    /* variant 1, checksums as by default */
+	bool prefix;	    /* the outer source is the flow's */
 	size_t vips, backends;
 };
 

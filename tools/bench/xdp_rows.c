@@ -255,6 +255,39 @@ static struct xdp_row varied(int af, bool ipip, const char *suffix)
 	return row;
 }
 
+/* Both families outside, and outer sources of a prefix; GUE in variant 1, as by default. */
+static int add_tunnels(struct xdp_rows *rows, const char *pattern)
+{
+	int r = 0;
+
+	for (int i = 0; i < 4 && !r; i++) {
+		const int af = i & 2 ? 6 : 4;
+		struct xdp_row row = plain(af, i & 1 ? IPPROTO_UDP : IPPROTO_TCP, false), other,
+			       prefix;
+
+		row.config.gue = true;
+		row.target_floors = 0;
+		snprintf(row.name, sizeof(row.name), "v%d-%s-gue-clean", af, i & 1 ? "udp" : "tcp");
+		r = add(rows, pattern, &row);
+		if (r || i & 1)
+			continue;
+		other = prefix = row;
+		other.config.outer_af = af == 4 ? 6 : 4;
+		snprintf(other.name, sizeof(other.name), "v%d-tcp-gue%d-clean", af,
+			 other.config.outer_af);
+		prefix.config.prefix = true;
+		strcat(prefix.name, "-prefix");
+		r = add(rows, pattern, &other);
+		if (!r)
+			r = add(rows, pattern, &prefix);
+		prefix = varied(af, true, "-prefix");
+		prefix.config.prefix = true;
+		if (!r)
+			r = add(rows, pattern, &prefix);
+	}
+	return r;
+}
+
 /* With one and two tags in, one and none out; none in, one out. */
 static int add_tags(struct xdp_rows *rows, const char *pattern, int af, bool ipip)
 {
@@ -430,6 +463,8 @@ static int add_standard(struct xdp_rows *rows, const char *pattern, bool quick)
 		r = add_ranges(rows, pattern);
 	if (!r)
 		r = add_quic(rows, pattern);
+	if (!r)
+		r = add_tunnels(rows, pattern);
 	if (!r)
 		r = add_shapes(rows, pattern);
 	if (!r)

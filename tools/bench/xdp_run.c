@@ -25,6 +25,7 @@
 #define RANDOM_MUL 0x915f77f5u
 #define RANDOM_ADD 12345u
 #define VLAN_TAG   4 /* bytes */
+#define UDP_HEADER 8
 
 struct xdp_bench {
 	struct xdp_bpf *skel;
@@ -254,8 +255,10 @@ int xdp_row_growth(const struct xdp_row *row)
 
 	if (row->expect != LB_REASON_FORWARDED)
 		return 0;
-	if (row->config.ipip)
+	if (row->config.ipip || row->config.gue)
 		grow = row->config.outer_af == 4 ? 20 : 40;
+	if (row->config.gue)
+		grow += UDP_HEADER;
 	return grow + VLAN_TAG * ((int)row->config.tag - (int)row->tags);
 }
 

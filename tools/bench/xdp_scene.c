@@ -35,10 +35,11 @@ struct xdp_scene {
 
 bool xdp_config_equal(const struct xdp_config *a, const struct xdp_config *b)
 {
-	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip &&
-	       a->outer_af == b->outer_af && a->redirect == b->redirect && a->tag == b->tag &&
-	       a->source == b->source && a->quic == b->quic && a->range == b->range &&
-	       a->limits == b->limits && a->vips == b->vips && a->backends == b->backends;
+	return a->af == b->af && a->proto == b->proto && a->ipip == b->ipip && a->gue == b->gue &&
+	       a->prefix == b->prefix && a->outer_af == b->outer_af && a->redirect == b->redirect &&
+	       a->tag == b->tag && a->source == b->source && a->quic == b->quic &&
+	       a->range == b->range && a->limits == b->limits && a->vips == b->vips &&
+	       a->backends == b->backends;
 }
 
 static size_t pools_of(const struct xdp_config *c)
@@ -82,7 +83,10 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 
 	if (!out)
 		return NULL;
-	fputs("version: 1\nnode:\n  interfaces: [lo]\npools:\n", out);
+	fputs("version: 1\nnode:\n  interfaces: [lo]\n", out);
+	if (c->prefix)
+		fputs("  tunnel_source: {ipv4: 10.99.0.0/16, ipv6: \"2001:2:0:99::/64\"}\n", out);
+	fputs("pools:\n", out);
 	write_pools(c, out);
 	fputs("vips:\n", out);
 	snprintf(ports, sizeof(ports), c->range ? "%u-%u" : "%u", XDP_PORT - XDP_RANGE * c->range,
@@ -93,7 +97,10 @@ static char *config_text(const struct xdp_config *c, size_t *ret_len)
 			"  - {name: vip-%zu, address: \"%s\", protocol: %s, port: %s, forward: %s, "
 			"pool: pool-%zu%s}\n",
 			i, addr_format(&addr, address), c->proto == CONF_TCP ? "tcp" : "udp", ports,
-			c->ipip ? "ipip" : "l2", i % pools,
+			c->gue	  ? "gue"
+			: c->ipip ? "ipip"
+				  : "l2",
+			i % pools,
 			c->source ? ", affinity: source"
 			: c->quic ? ", affinity: quic"
 				  : "");
@@ -242,7 +249,8 @@ int xdp_scene_open(const struct xdp_config *config, struct xdp_scene **ret_scene
 	scene->layout = plan_take_layout(plan);
 	r = dataplane_open(NULL, &scene->dp, err);
 	if (!r)
-		r = dataplane_build(scene->dp, &scene->layout->caps, conf->node.seed, err);
+		r = dataplane_build(scene->dp, &scene->layout->caps, conf->node.seed,
+				    &scene->layout->encap, err);
 	if (!r)
 		r = write_maps(scene, conf, err);
 	if (!r)

@@ -7,6 +7,7 @@
  */
 #include "attach.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -58,14 +59,15 @@ void decap_set_verbose(bool verbose)
 	libxdp_set_print(decap_print_xdp);
 }
 
-static int decap_open(struct decap *decap, size_t vip_count)
+static int decap_open(struct decap *decap, const struct decap_wanted *wanted)
 {
 	int err;
 
 	decap->skel = decap_bpf__open();
 	if (!decap->skel)
 		return -errno;
-	err = bpf_map__set_max_entries(decap->skel->maps.lb_decap, vip_count);
+	decap->skel->rodata->lb_decap_gue_port_be = htons(wanted->gue_port);
+	err = bpf_map__set_max_entries(decap->skel->maps.lb_decap, wanted->vip_count);
 	if (err)
 		return err;
 	decap->prog = xdp_program__from_bpf_obj(decap->skel->obj, "xdp");
@@ -95,13 +97,14 @@ static void decap_close(struct decap *decap)
 }
 
 /* An object is loaded once, whether that succeeds or not: another try needs another. */
-static int decap_reopen(struct decap *decap, size_t vip_count)
+static int decap_reopen(struct decap *decap, const struct decap_wanted *wanted)
 {
 	decap_close(decap);
-	return decap_open(decap, vip_count);
+	return decap_open(decap, wanted);
 }
 
-static int decap_try_modes(struct decap *decap, enum decap_mode mode, size_t vip_count)
+static int decap_try_modes(struct decap *decap, enum decap_mode mode,
+			   const struct decap_wanted *wanted)
 {
 	int err;
 
@@ -109,7 +112,7 @@ static int decap_try_modes(struct decap *decap, enum decap_mode mode, size_t vip
 		return decap_try_mode(decap, XDP_MODE_SKB);
 	err = decap_try_mode(decap, XDP_MODE_NATIVE);
 	if (err == -EOPNOTSUPP && mode == DECAP_MODE_AUTO) {
-		err = decap_reopen(decap, vip_count);
+		err = decap_reopen(decap, wanted);
 		if (!err)
 			err = decap_try_mode(decap, XDP_MODE_SKB);
 	}
@@ -121,28 +124,29 @@ static int decap_try_modes(struct decap *decap, enum decap_mode mode, size_t vip
  * it: an extension may not change packet data where the function that it replaces does not (Linux
  * 6.13, and 6.12's stable series), which is so in the dispatcher of libxdp before 1.5.
  */
-static int decap_try_alone(struct decap *decap, enum decap_mode mode, size_t vip_count)
+static int decap_try_alone(struct decap *decap, enum decap_mode mode,
+			   const struct decap_wanted *wanted)
 {
 	int err;
 
-	err = decap_reopen(decap, vip_count);
+	err = decap_reopen(decap, wanted);
 	if (err)
 		return err;
 	setenv(SKIP_DISPATCHER, "1", 1);
-	err = decap_try_modes(decap, mode, vip_count);
+	err = decap_try_modes(decap, mode, wanted);
 	unsetenv(SKIP_DISPATCHER);
 	return err;
 }
 
-static int decap_fill(const struct decap *decap, const struct lb_addr *vips, size_t vip_count)
+static int decap_fill(const struct decap *decap, const struct decap_wanted *wanted)
 {
 	const int fd = bpf_map__fd(decap->skel->maps.lb_decap);
 	const __u32 yes = 1;
 
-	for (size_t i = 0; i < vip_count; i++) {
+	for (size_t i = 0; i < wanted->vip_count; i++) {
 		struct lb_decap_key key;
 
-		memcpy(key.addr, vips[i].b, sizeof(key.addr));
+		memcpy(key.addr, wanted->vips[i].b, sizeof(key.addr));
 		if (bpf_map_update_elem(fd, &key, &yes, BPF_ANY))
 			return -errno;
 	}
@@ -166,14 +170,28 @@ static void decap_unpin(struct decap *decap)
 
 static int decap_pin(struct decap *decap, const char *pin_dir)
 {
+	char path[PATH_MAX];
+	struct bpf_map *map;
+	int err;
+
 	decap->pin_dir = strdup(pin_dir);
 	if (!decap->pin_dir)
 		return -ENOMEM;
 	decap->made_pin_dir = mkdir(pin_dir, 0700) == 0;
-	return bpf_object__pin_maps(decap->skel->obj, pin_dir);
+	bpf_object__for_each_map (map, decap->skel->obj) {
+		if (bpf_map__is_internal(map)) /* the program's constants */
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", pin_dir, bpf_map__name(map)) >=
+		    (int)sizeof(path))
+			return -ENAMETOOLONG;
+		err = bpf_map__pin(map, path);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
-int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, size_t vip_count,
+int decap_attach(int ifindex, enum decap_mode mode, const struct decap_wanted *wanted,
 		 const char *pin_dir, struct decap **ret_decap, enum decap_step *ret_step,
 		 uint32_t *ret_prog_id)
 {
@@ -189,21 +207,21 @@ int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, 
 		err = -EEXIST;
 		goto out;
 	}
-	err = decap_open(decap, vip_count);
+	err = decap_open(decap, wanted);
 	if (err)
 		goto out;
 
 	*ret_step = DECAP_STEP_ATTACH;
-	err = decap_try_modes(decap, mode, vip_count);
+	err = decap_try_modes(decap, mode, wanted);
 	if (err == -EINVAL)
-		err = decap_try_alone(decap, mode, vip_count);
+		err = decap_try_alone(decap, mode, wanted);
 	if (err) {
 		if (bpf_xdp_query_id(ifindex, 0, ret_prog_id) == 0 && *ret_prog_id)
 			*ret_step = DECAP_STEP_BUSY;
 		goto out;
 	}
 	*ret_step = DECAP_STEP_FILL;
-	err = decap_fill(decap, vips, vip_count);
+	err = decap_fill(decap, wanted);
 	if (err)
 		goto out;
 	*ret_step = DECAP_STEP_PIN;

@@ -30,12 +30,19 @@ enum decap_step {
 	DECAP_STEP_PIN,
 };
 
+/* What is unwrapped. */
+struct decap_wanted {
+	const struct lb_addr *vips; /* inner destinations */
+	size_t vip_count;
+	uint16_t gue_port; /* UDP port of GUE; 0: none */
+};
+
 /*
- * Loads the program, attaches it to `ifindex` through libxdp and makes `vips` its addresses.
+ * Loads the program, attaches it to `ifindex` through libxdp and tells it what is wanted.
  * `pin_dir` may be NULL; else its maps are pinned there as lb_decap and lb_decap_ctr. On failure
  * returns -errno, *ret_step says where, and nothing is left behind.
  */
-int decap_attach(int ifindex, enum decap_mode mode, const struct lb_addr *vips, size_t vip_count,
+int decap_attach(int ifindex, enum decap_mode mode, const struct decap_wanted *wanted,
 		 const char *pin_dir, struct decap **ret_decap, enum decap_step *ret_step,
 		 uint32_t *ret_prog_id);
 /* "native" or "generic": what it was attached as. */

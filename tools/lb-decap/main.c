@@ -18,6 +18,8 @@
 #include "base/addr.h"
 #include "counters.h"
 
+#define GUE_PORT 6080 /* IANA's; the agent's default, too */
+
 /* Exit codes, as lb-decap.8 lists them. */
 enum {
 	EXIT_DONE = 0,
@@ -39,6 +41,7 @@ struct options {
 	const char *pin_dir;
 	struct lb_addr *vips;
 	size_t vip_count;
+	uint16_t gue_port;
 };
 
 static const char usage_text[] =
@@ -46,13 +49,14 @@ static const char usage_text[] =
     "       lb-decap --detach --interface DEV\n"
     "       lb-decap --stats --interface DEV | --stats --pin-dir DIR\n"
     "\n"
-    "Removes the IP-in-IP header that the balancer puts before a packet, for packets whose\n"
-    "inner destination is one of the VIPs; everything else is passed on untouched. It needs\n"
-    "no tunnel device. The VIPs must be addresses of this host (on lo, without ARP).\n"
+    "Removes the IP-in-IP or GUE headers that the balancer puts before a packet, for packets\n"
+    "whose inner destination is one of the VIPs; everything else is passed on untouched. It\n"
+    "needs no tunnel device. The VIPs must be addresses of this host (on lo, without ARP).\n"
     "Runs in the foreground and detaches on SIGTERM or SIGINT.\n"
     "\n"
     "  -i, --interface DEV   the device that the balancer's packets arrive on\n"
     "  -a, --vip ADDRESS     an IPv4 or IPv6 address to unwrap for; may be repeated\n"
+    "  -g, --gue-port PORT   the UDP port of GUE (default 6080); 0: UDP is left alone\n"
     "  -m, --mode MODE       auto (default), native or generic\n"
     "  -p, --pin-dir DIR     pin the maps in DIR, on a bpf file system\n"
     "  -D, --detach          detach what an lb-decap left on DEV, and exit\n"
@@ -112,25 +116,48 @@ static int parse_mode(struct options *options, const char *text)
 	return -EINVAL;
 }
 
+static int parse_gue_port(struct options *options, const char *text)
+{
+	const size_t digits = strspn(text, "0123456789");
+	const unsigned long port = strtoul(text, NULL, 10);
+
+	if (!digits || text[digits] || digits > 5 || port > UINT16_MAX) {
+		complain("--gue-port %s: must be a port, or 0 for none", text);
+		return -EINVAL;
+	}
+	options->gue_port = (uint16_t)port;
+	return 0;
+}
+
 /* 0 to go on, or an exit code + 1. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-	    {"interface", required_argument, NULL, 'i'}, {"vip", required_argument, NULL, 'a'},
-	    {"mode", required_argument, NULL, 'm'},	 {"pin-dir", required_argument, NULL, 'p'},
-	    {"detach", no_argument, NULL, 'D'},		 {"stats", no_argument, NULL, 's'},
-	    {"verbose", no_argument, NULL, 'v'},	 {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'V'},	 {},
+	    {"interface", required_argument, NULL, 'i'},
+	    {"vip", required_argument, NULL, 'a'},
+	    {"gue-port", required_argument, NULL, 'g'},
+	    {"mode", required_argument, NULL, 'm'},
+	    {"pin-dir", required_argument, NULL, 'p'},
+	    {"detach", no_argument, NULL, 'D'},
+	    {"stats", no_argument, NULL, 's'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {},
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "i:a:m:p:DsvhV", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "i:a:g:m:p:DsvhV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'i':
 			options->interface = optarg;
 			break;
 		case 'a':
 			if (add_vip(options, optarg))
+				return EXIT_USAGE + 1;
+			break;
+		case 'g':
+			if (parse_gue_port(options, optarg))
 				return EXIT_USAGE + 1;
 			break;
 		case 'm':
@@ -226,6 +253,11 @@ static void explain_attach_failure(const struct options *options, enum decap_ste
 
 static int run(const struct options *options)
 {
+	const struct decap_wanted wanted = {
+	    .vips = options->vips,
+	    .vip_count = options->vip_count,
+	    .gue_port = options->gue_port,
+	};
 	enum decap_step step = DECAP_STEP_LOAD;
 	struct decap *decap = NULL;
 	uint32_t prog_id = 0;
@@ -238,8 +270,8 @@ static int run(const struct options *options)
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 
-	err = decap_attach(options->ifindex, options->mode, options->vips, options->vip_count,
-			   options->pin_dir, &decap, &step, &prog_id);
+	err = decap_attach(options->ifindex, options->mode, &wanted, options->pin_dir, &decap,
+			   &step, &prog_id);
 	if (err) {
 		explain_attach_failure(options, step, err, prog_id);
 		return EXIT_FAILED;
@@ -298,7 +330,7 @@ static int stats(const struct options *options)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.mode = DECAP_MODE_AUTO};
+	struct options options = {.mode = DECAP_MODE_AUTO, .gue_port = GUE_PORT};
 	int code;
 
 	decap_set_verbose(false);

@@ -37,6 +37,21 @@ static void problem(const struct lbctl *lb, size_t *n_problems, const char *form
 	free(text);
 }
 
+static void print_tunnels(const json_t *tunnels)
+{
+	const json_t *gue = json_object_get(tunnels, "gue");
+
+	if (!json_is_object(tunnels))
+		return;
+	text_wrap(stdout, 12, "Tunnels     source IPv4 %s, IPv6 %s",
+		  field_text(tunnels, "source_ipv4"), field_text(tunnels, "source_ipv6"));
+	if (json_is_object(gue))
+		text_wrap(stdout, 12, "GUE         port %llu, variant %llu, IPv6 checksum %s",
+			  (unsigned long long)field_count(gue, "port"),
+			  (unsigned long long)field_count(gue, "variant"),
+			  field_text(gue, "ipv6_checksum"));
+}
+
 static void print_agent(const json_t *status)
 {
 	const json_t *reload = json_object_get(status, "last_reload");
@@ -65,6 +80,7 @@ static void print_agent(const json_t *status)
 		  field_count(status, "overrides")
 		      ? format_plural(field_count(status, "overrides"), "override", b4)
 		      : "");
+	print_tunnels(json_object_get(status, "tunnels"));
 }
 
 static const char *or_dash(const char *text)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * decap_parse.h - recognises IP in IP, and finds the inner packet.
+ * decap_parse.h - recognises IP in IP and GUE, and finds the inner packet.
  */
 #ifndef LB_BPF_DECAP_PARSE_H
 #define LB_BPF_DECAP_PARSE_H
@@ -13,6 +13,7 @@
 #include "csum.h"
 #include "ecn.h"
 #include "eth.h"
+#include "gue.h"
 
 struct lb_tunnel {
 	__u32 l3_off;	 /* of the outer IP header in the frame */
@@ -20,9 +21,17 @@ struct lb_tunnel {
 	__u32 inner_end; /* where the outer header says that the packet ends */
 	__u32 outer_tos;
 	__u32 inner_tos;
-	__u32 inner_af; /* LB_IPV4 or LB_IPV6 */
+	__u32 inner_af;	 /* LB_IPV4 or LB_IPV6 */
+	__u32 inner_len; /* by its own header */
+	__u32 is_udp;
+	__u32 udp_off; /* of the UDP header in the frame; 0: IP in IP */
 	struct lb_words inner_dst;
 };
+
+/* UDP destination port of GUE; 0: none. Written before loading. */
+const volatile __be16 lb_decap_gue_port_be;
+
+#define LB_TUNNEL_OFF_MASK 255u /* an inner packet begins at 22 + 60 + 12 + 124 at the most */
 
 /* Both families number the tunnelled protocols alike. Returns 0 for any other. */
 static __always_inline __u32 lb_tunnel_inner_af(__u32 proto)
@@ -30,6 +39,14 @@ static __always_inline __u32 lb_tunnel_inner_af(__u32 proto)
 	if (proto == IPPROTO_IPIP)
 		return LB_IPV4;
 	return proto == IPPROTO_IPV6 ? LB_IPV6 : 0;
+}
+
+/* Of UDP, the port has yet to be looked at. */
+static __always_inline int lb_tunnel_is_known(__u32 proto, struct lb_tunnel *tunnel)
+{
+	tunnel->inner_af = lb_tunnel_inner_af(proto);
+	tunnel->is_udp = lb_decap_gue_port_be && proto == IPPROTO_UDP;
+	return tunnel->inner_af || tunnel->is_udp;
 }
 
 /* These return an enum lb_decap_counter; LB_DECAP_UNWRAPPED stands for "go on". */
@@ -41,8 +58,8 @@ static __always_inline int lb_tunnel_parse_outer_v4(const void *l3, const void *
 
 	if (l3 + sizeof(*ip) > data_end || ip->version != 4)
 		return LB_DECAP_NOT_TUNNEL;
-	tunnel->inner_af = lb_tunnel_inner_af(ip->protocol);
-	if (!tunnel->inner_af || ip->frag_off & bpf_htons(0x3fff)) /* more fragments, offset */
+	if (!lb_tunnel_is_known(ip->protocol, tunnel) ||
+	    ip->frag_off & bpf_htons(0x3fff)) /* more fragments, offset */
 		return LB_DECAP_NOT_TUNNEL;
 	header_len = (*(const __u8 *)l3 & 0xf) * 4;
 	if (header_len < sizeof(*ip))
@@ -60,13 +77,54 @@ static __always_inline int lb_tunnel_parse_outer_v6(const void *l3, const void *
 
 	if (l3 + sizeof(*ip) > data_end || ip->version != 6)
 		return LB_DECAP_NOT_TUNNEL;
-	tunnel->inner_af = lb_tunnel_inner_af(ip->nexthdr);
-	if (!tunnel->inner_af)
+	if (!lb_tunnel_is_known(ip->nexthdr, tunnel))
 		return LB_DECAP_NOT_TUNNEL;
 	tunnel->outer_tos = bpf_ntohl(*(const __be32 *)l3) >> 20;
 	tunnel->inner_off = tunnel->l3_off + sizeof(*ip);
 	tunnel->inner_end = tunnel->inner_off + bpf_ntohs(ip->payload_len);
 	return LB_DECAP_UNWRAPPED;
+}
+
+/* GUE's own header; `first` is the first byte of it, or in variant 1 of the inner packet. */
+static __always_inline int lb_tunnel_parse_gue_header(const void *gue, const void *data_end,
+						      struct lb_tunnel *tunnel)
+{
+	const __u32 first = *(const __u8 *)gue;
+
+	if (first >> 6 == 1) {
+		tunnel->inner_af = first >> 4;
+		return tunnel->inner_af == LB_IPV4 || tunnel->inner_af == LB_IPV6
+			   ? LB_DECAP_UNWRAPPED
+			   : LB_DECAP_GUE_UNKNOWN;
+	}
+	if (gue + LB_GUE_LEN > data_end)
+		return LB_DECAP_MALFORMED;
+	tunnel->inner_af = lb_tunnel_inner_af(*(const __u8 *)(gue + 1));
+	if (first >> 6 || first & LB_GUE_CONTROL || *(const __u16 *)(gue + 2) || !tunnel->inner_af)
+		return LB_DECAP_GUE_UNKNOWN;
+	/* Without flags, what follows is private data, which may be skipped. */
+	tunnel->inner_off += LB_GUE_LEN + (first & LB_GUE_HLEN) * 4;
+	return LB_DECAP_UNWRAPPED;
+}
+
+static __always_inline int lb_tunnel_parse_gue(const void *data, const void *data_end,
+					       struct lb_tunnel *tunnel)
+{
+	const __u32 off = tunnel->inner_off & LB_TUNNEL_OFF_MASK;
+	const void *udp = data + off;
+	__u32 end;
+
+	if (udp + LB_UDP_LEN + 1 > data_end)
+		return LB_DECAP_NOT_TUNNEL;
+	if (*(const __be16 *)(udp + 2) != lb_decap_gue_port_be)
+		return LB_DECAP_NOT_TUNNEL;
+	end = off + bpf_ntohs(*(const __be16 *)(udp + 4));
+	if (end <= off + LB_UDP_LEN || end > tunnel->inner_end)
+		return LB_DECAP_MALFORMED;
+	tunnel->inner_end = end;
+	tunnel->udp_off = off;
+	tunnel->inner_off = off + LB_UDP_LEN;
+	return lb_tunnel_parse_gue_header(udp + LB_UDP_LEN, data_end, tunnel);
 }
 
 static __always_inline int lb_tunnel_parse_inner_v4(const void *inner, const void *data_end,
@@ -81,6 +139,7 @@ static __always_inline int lb_tunnel_parse_inner_v4(const void *inner, const voi
 	if (len < sizeof(*ip) || tunnel->inner_off + len > tunnel->inner_end)
 		return LB_DECAP_MALFORMED;
 	tunnel->inner_tos = ip->tos;
+	tunnel->inner_len = len;
 	tunnel->inner_dst = lb_words_from_v4(ip->daddr);
 	return LB_DECAP_UNWRAPPED;
 }
@@ -97,6 +156,7 @@ static __always_inline int lb_tunnel_parse_inner_v6(const void *inner, const voi
 	if (tunnel->inner_off + len > tunnel->inner_end)
 		return LB_DECAP_MALFORMED;
 	tunnel->inner_tos = bpf_ntohl(*(const __be32 *)inner) >> 20;
+	tunnel->inner_len = len;
 	tunnel->inner_dst = lb_words_from_v6(&ip->daddr);
 	if (lb_words_are_mapped(&tunnel->inner_dst)) /* would alias an IPv4 address */
 		return LB_DECAP_MALFORMED;
@@ -124,7 +184,12 @@ static __always_inline int lb_tunnel_parse(const void *data, const void *data_en
 	if (tunnel->inner_end > frame_len)
 		return LB_DECAP_MALFORMED;
 
-	tunnel->inner_off &= 127; /* at most 22 + 60; for the verifier */
+	if (tunnel->is_udp) {
+		counter = lb_tunnel_parse_gue(data, data_end, tunnel);
+		if (counter != LB_DECAP_UNWRAPPED)
+			return counter;
+	}
+	tunnel->inner_off &= LB_TUNNEL_OFF_MASK; /* for the verifier */
 	inner = data + tunnel->inner_off;
 	if (tunnel->inner_af == LB_IPV4)
 		return lb_tunnel_parse_inner_v4(inner, data_end, tunnel);

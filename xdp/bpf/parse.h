@@ -113,7 +113,7 @@ static __always_inline int lb_parse_ipv6(struct lb_pkt *pkt, const int plain)
 	if (!plain && pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP) {
 		result = lb_ext6_skip(pkt->ctx, pkt->l3_off, pkt->proto, pkt->ip_len);
 		if (LB_EXT6_NEXT_OR_STOP(result) != LB_NEXT)
-			return LB_EXT6_NEXT_OR_STOP(result);
+			return lb_stop(LB_EXT6_NEXT_OR_STOP(result));
 		pkt->l4_off = LB_EXT6_OFF(result);
 		pkt->proto = LB_EXT6_PROTO(result);
 	}

@@ -123,12 +123,21 @@ class Backend:
 
     # Decapsulation
 
-    def start_decap(self, vips):
+    def start_decap(self, vips, gue_port=None):
         argv = [paths.binary("lb-decap"), "--interface", "eth0"]
         for vip in vips:
             argv += ["--vip", vip]
+        if gue_port is not None:
+            argv += ["--gue-port", str(gue_port)]
         self.decap = self.lab.start(f"decap-{self.name}", argv, self.ns, self.lab.bpf_env())
         return self.decap
+
+    def decap_counters(self):
+        """What lb-decap has counted, by name."""
+        result = self.ns.run(paths.binary("lb-decap"), "--stats", "--interface", "eth0",
+                             env=self.lab.bpf_env())
+        return {words[1]: int(words[0]) for words in
+                (line.split() for line in result.stdout.splitlines()[1:])}
 
     def wait_decap(self):
         self.decap.wait_log("ready on eth0")

@@ -35,12 +35,12 @@ class Site:
 
     def start_servers(self):
         tunnelled = list(dict.fromkeys(v["address"] for v in self.doc["vips"]
-                                       if v["forward"] == "ipip"))
+                                       if v["forward"] in ("ipip", "gue")))
         protocols = {v["protocol"] for v in self.doc["vips"]}
         for backend in self.lab.backends:
             backend.start_nginx()
             if tunnelled:
-                backend.start_decap(tunnelled)
+                backend.start_decap(tunnelled, self.doc["node"].get("gue", {}).get("port"))
         for backend in self.lab.backends:
             backend.wait_nginx()
             if tunnelled:

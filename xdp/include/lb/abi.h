@@ -26,6 +26,7 @@ enum lb_program_slot {
 enum lb_forward {
 	LB_FORWARD_L2 = 1,
 	LB_FORWARD_IPIP = 2,
+	LB_FORWARD_GUE = 3,
 };
 
 /* struct lb_service.flags */
@@ -188,7 +189,8 @@ enum lb_backend_flag {
  * The outer header is a template. Zero in it, and filled in per packet: the length (IPv4 tot_len,
  * IPv6 payload_len), the protocol (IPv4 protocol, IPv6 next header: it is the inner packet's
  * family), the traffic class, the IPv4 checksum, the IPv6 flow label. The rest is the agent's:
- * version, IPv4 ihl 5, id 0 and "don't fragment", TTL or hop limit, both addresses. It is prepared
+ * version, IPv4 ihl 5, id 0 and "don't fragment", TTL or hop limit, both addresses (where the
+ * source is a prefix, its lowest address that may be used: see struct lb_encap). It is prepared
  * whatever the VIPs' forward modes are, since its destination also says which backend the line
  * belongs to.
  */
@@ -199,8 +201,8 @@ struct lb_backend {
 	__u16 flags;	    /* enum lb_backend_flag */
 	__u32 ifindex;	    /* outgoing device (below any VLAN device) */
 	__u16 mtu;	    /* largest IP packet towards the next hop, bytes */
-	__u16 outer_sum;    /* IPv4: ones' complement sum of the template, not inverted, as the
-			     * bytes lie in memory; IPv6: 0 */
+	__u16 outer_sum;    /* ones' complement sum of the template (IPv4), or of its two addresses
+			     * (IPv6), not inverted, as the bytes lie in memory */
 	union {
 		__u8 outer[40]; /* IPv6 header, or IPv4 header in the first 20 bytes */
 		__u32 outer_u32[10];
@@ -208,16 +210,31 @@ struct lb_backend {
 };
 _Static_assert(sizeof(struct lb_backend) == LB_CACHE_LINE, "a backend is one cache line");
 
+/*
+ * What tunnelled packets are made of beyond the backends' lines. It is part of the settings, hence
+ * fixed for a generation of maps; a mask's bits of the outer source address are zero in the lines.
+ */
+struct lb_encap {
+	__be32 source4_mask_be; /* bits of an outer IPv4 source that the flow's hash gives */
+	__be32 source6_mask_be; /* the same of the last four bytes of an IPv6 one */
+	__be16 gue_port_be;	/* UDP destination port of forward: gue */
+	__u8 gue_header;	/* bytes of the GUE header: 4 (variant 0) or 0 (variant 1) */
+	__u8 gue_zero6;		/* 1: the UDP checksum is zero in IPv6, too */
+	__u32 reserved;		/* zero */
+};
+_Static_assert(sizeof(struct lb_encap) == 16, "no padding: it is compared by bytes");
+
 /* lb_control: one entry. */
 struct lb_control {
-	__u32 magic;	    /* LB_ABI_MAGIC */
-	__u32 abi;	    /* LB_ABI_VERSION */
-	__u32 active_mask;  /* 0, or all ones if the second half of lb_services, lb_disp and
-			     * lb_pools is the live one */
-	__u32 generation;   /* counts what was built anew, for the operator */
-	__u64 seed;	    /* lb_settings.seed, for the agent that adopts the maps */
-	__u32 limit_serial; /* the last one given to a limit */
-	__u32 reserved[9];
+	__u32 magic;	       /* LB_ABI_MAGIC */
+	__u32 abi;	       /* LB_ABI_VERSION */
+	__u32 active_mask;     /* 0, or all ones if the second half of lb_services, lb_disp and
+				* lb_pools is the live one */
+	__u32 generation;      /* counts what was built anew, for the operator */
+	__u64 seed;	       /* lb_settings.seed, for the agent that adopts the maps */
+	struct lb_encap encap; /* what the settings were made from, likewise */
+	__u32 limit_serial;    /* the last one given to a limit */
+	__u32 reserved[5];
 };
 _Static_assert(sizeof(struct lb_control) == LB_CACHE_LINE, "control is one cache line");
 
@@ -243,6 +260,11 @@ struct lb_settings {
 	__u64 limit_lines;    /* lines of lb_limits; 0: no VIP has a rate limit */
 	__u64 limits;	      /* cells, and counters in a row of lb_limit_ctr */
 	__u64 limit_row;      /* bytes from one CPU's row of lb_limit_ctr to the next */
+	__u64 source4_mask;   /* these are struct lb_encap's */
+	__u64 source6_mask;
+	__u64 gue_port_be;
+	__u64 gue_header;
+	__u64 gue_zero6;
 };
 #define LB_SETTING_MARK 0x51c3a00000000000ull
 /* The same in a 32-bit "and" with a constant, and in a 64-bit shift by one. */
