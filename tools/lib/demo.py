@@ -27,7 +27,7 @@ from lablib.wait import wait_until  # noqa: E402
 
 CONFIG = os.path.join(paths.CONFIGS, "demo.yaml")
 REMOVED, FAILED = 1, 2  # which backend is removed by a reload, whose nginx is stopped
-PORTS = range(30000, 30060)
+PORTS = range(31000, 31060)  # away from those of the long downloads
 
 
 class Untrue(Exception):
