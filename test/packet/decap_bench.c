@@ -105,3 +105,17 @@ void decap_expect(const char *name, const struct decap_outcome *outcome, int cou
 		     want->len);
 	cr_expect_eq(memcmp(outcome->out.data, want->data, want->len), 0, "%s: bytes differ", name);
 }
+
+void decap_expect_cuts_refused(const struct decap_bench *bench, const struct frame *in)
+{
+	struct frame cut = *in;
+	struct decap_outcome outcome;
+
+	for (cut.len = 14; cut.len < in->len; cut.len++) {
+		decap_bench_run(bench, in, cut.len, &outcome);
+		cr_expect(outcome.counter == LB_DECAP_NOT_TUNNEL ||
+			      outcome.counter == LB_DECAP_MALFORMED,
+			  "counter %d at %zu bytes", outcome.counter, cut.len);
+		decap_expect("cut", &outcome, outcome.counter, &cut);
+	}
+}

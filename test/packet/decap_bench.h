@@ -39,5 +39,7 @@ void decap_bench_run(const struct decap_bench *bench, const struct frame *in, si
 /* It was counted by `counter`, dropped or passed as that means, and came out as `want`. */
 void decap_expect(const char *name, const struct decap_outcome *outcome, int counter,
 		  const struct frame *want);
+/* However short the frame is cut, it is left as it is. */
+void decap_expect_cuts_refused(const struct decap_bench *bench, const struct frame *in);
 
 #endif
