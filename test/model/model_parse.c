@@ -60,6 +60,8 @@ static int ipv4(struct model_packet *p, const uint8_t *ip, size_t avail)
 		return LB_REASON_IP_HEADER_LENGTH;
 	if (total > avail)
 		return LB_REASON_IP_TRUNCATED;
+	if (header > total)
+		return LB_REASON_IP_HEADER_LENGTH;
 	p->traffic_class = ip[1];
 	p->proto = ip[9];
 	memcpy(p->src, mapped, 12);
@@ -157,14 +159,9 @@ int model_protocol(struct model_packet *p)
 	return MODEL_NEXT;
 }
 
-/*
- * The ports, and as much as the shortest header has. The rest matters only for a VIP's packet; so
- * does an IPv4 header that is longer than its packet, which only TCP and UDP can suffer from.
- */
+/* The ports, and as much as the shortest header has. The rest matters only for a VIP's packet. */
 int model_ports(struct model_packet *p)
 {
-	if (p->end < p->l4)
-		return LB_REASON_IP_HEADER_LENGTH;
 	return p->end - p->l4 < 8 ? LB_REASON_L4_TRUNCATED : MODEL_NEXT;
 }
 

@@ -83,7 +83,10 @@ static __always_inline int lb_parse_ipv4(struct lb_pkt *pkt, const int plain)
 	lb_stop_if(!plain && *(const __u8 *)l3 >> 4 != 4, LB_REASON_IP_VERSION);
 	lb_stop_if(header_len < LB_IPV4_MIN, LB_REASON_IP_HEADER_LENGTH);
 	lb_stop_if(pkt->l3_off + pkt->ip_len > pkt->frame_len, LB_REASON_IP_TRUNCATED);
-	lb_stop_if(ip->frag_off & LB_IPV4_FRAG_MASK, LB_REASON_FRAGMENT);
+	if (lb_unlikely(ip->frag_off & LB_IPV4_FRAG_MASK)) {
+		lb_stop_if(pkt->ip_len < header_len, LB_REASON_IP_HEADER_LENGTH);
+		return lb_stop(LB_REASON_FRAGMENT);
+	}
 
 	pkt->proto = ip->protocol;
 	pkt->dst = lb_words_from_v4(ip->daddr);
@@ -142,6 +145,7 @@ static __always_inline int lb_parse_ip(struct lb_pkt *pkt, const int af, const i
 	if (lb_unlikely(verdict != LB_NEXT))
 		return verdict;
 	if (lb_unlikely(pkt->proto != IPPROTO_TCP && pkt->proto != IPPROTO_UDP)) {
+		lb_stop_if(pkt->ip_len < pkt->l4_off, LB_REASON_IP_HEADER_LENGTH);
 		lb_stop_if(pkt->proto == (af == LB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6),
 			   LB_REASON_ICMP);
 		return lb_stop(LB_REASON_NOT_TCP_UDP);
